@@ -1,0 +1,102 @@
+/* core.h - one crossbar core: 256 x 256 differential pairs of PCM devices.
+ *
+ * A cell holds one signed number as the difference of two conductances, g+ - g-.  Rows
+ * take read pulses, columns return currents.  Numbers are relative to the range of a
+ * device: a cell target of 1 means g+ = g_max, -1 means g- = g_max.  What a column
+ * returns is sum over active rows of row_gain * (g+ - g-) / g_max, with read noise.
+ *
+ * Time is handed in by the caller, in seconds, and never runs backwards.  pcm_core_create
+ * takes all memory; calls marked "slow" are not for a control loop, the others neither
+ * allocate, block nor lock.  One core belongs to one thread at a time.
+ */
+#ifndef PCM_CORE_H
+#define PCM_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pcm/profile.h"
+
+enum { PCM_ROWS = 256, PCM_COLS = 256, PCM_CELLS = PCM_ROWS * PCM_COLS };
+
+struct pcm_core_params {
+    const struct pcm_profile *profile; /* outlives the core */
+    uint64_t seed;                     /* same seed and core_id, same bytes */
+    uint32_t core_id;   /* cores of a chip draw from streams of their own */
+    bool is_idle_noisy; /* program the idle device of a pair to 0 as aihwkit does; */
+                        /* false: it stays in RESET at exactly 0, as on the chip */
+    float prog_noise_scale, drift_scale, read_noise_scale; /* 1 as published, 0 off */
+    int adc_bits;             /* 0: no conversion; 8: as on the chip */
+    float adc_bound;          /* full scale of a column read, in units of g_max */
+    float row_gain[PCM_ROWS]; /* length of the read pulse of a row, 1 = nominal */
+};
+
+/* One cell to be programmed: target in [-1, 1] of g_max (clipped when outside). */
+struct pcm_write {
+    uint8_t row, col;
+    float target;
+};
+
+struct pcm_core;
+
+/* All noise as published, no idle noise, 8-bit output of bound 4, row gains 1. */
+struct pcm_core_params pcm_core_default_params(const struct pcm_profile *profile,
+                                               uint64_t seed, uint32_t core_id);
+
+/* All devices in RESET at time 0.  NULL with errno: EINVAL for impossible params, ENOMEM. */
+struct pcm_core *pcm_core_create(const struct pcm_core_params *params);
+void pcm_core_destroy(struct pcm_core *core); /* NULL is fine */
+
+/* Slow.  Programs n cells at t_s (write-verify residual of the profile: noise, a drift
+ * exponent of its own).  A cell not listed keeps its devices; of one listed twice the last
+ * target counts.  The result does not depend on the order of writes, nor on how they are
+ * split over calls at one t_s.  -EINVAL, with nothing written, for a clock that ran
+ * backwards or a target that is not finite. */
+int pcm_core_program(struct pcm_core *core, const struct pcm_write *writes, int n,
+                     double t_s);
+
+/* Slow.  Brings the cached conductances to t_s; free when neither time nor cells
+ * changed.  Splitting an interval changes nothing.  -EINVAL when t_s runs backwards. */
+int pcm_core_age(struct pcm_core *core, double t_s);
+
+/* y[0..n_cols) of one read with the rows listed in active[0..n_active) on.  Column noise
+ * has exactly the variance of the devices read: sqrt(sum row_gain^2 var) N(0,1), one draw a
+ * column.  Conductances are those of the last pcm_core_age or _program; the column's
+ * compensation is multiplied in at the end. */
+void pcm_core_read(struct pcm_core *core, const uint16_t *active, int n_active, float *y,
+                   int n_cols);
+
+/* Slow.  Per-column compensation: the rows are read n_reads times through the noisy path,
+ * g+ and g- in phases of their own, as many rows at a time as fit the converter, and
+ * compared with the magnitudes of their targets; later reads are multiplied by the ratio
+ * (1 where a column holds less than 0.1 g_max in all or answers off by more than a factor
+ * of 4).  Returns the number of core reads that it cost, 0 without rows or reads. */
+int pcm_core_calibrate(struct pcm_core *core, const uint16_t *rows, int n_rows,
+                       int n_reads);
+void pcm_core_reset_compensation(struct pcm_core *core); /* all 1 */
+
+/* What is stored, for tests, statistics and files.  Arrays are [PCM_CELLS], row-major. */
+struct pcm_core_view {
+    const float *target;              /* signed, relative to g_max */
+    const float *g_pos_uS, *g_neg_uS; /* right after programming, at t0 */
+    const float *nu_pos, *nu_neg;
+    const double *t_prog_s;
+    const uint32_t *writes;     /* how often a cell was programmed */
+    const float *compensation;  /* [PCM_COLS] */
+    double t_s;                 /* last time seen */
+    uint64_t n_reads, n_writes; /* of the core, since create */
+};
+struct pcm_core_view pcm_core_view(const struct pcm_core *core);
+
+/* g+ and g- of one cell at the last age. */
+void pcm_core_conductance(const struct pcm_core *core, int row, int col, float *g_pos_uS,
+                          float *g_neg_uS);
+
+/* Bit-exact snapshot: size in bytes, save into and restore from a caller's buffer of that
+ * size.  restore: -EINVAL when the buffer is not of a core with the same params. */
+size_t pcm_core_snapshot_size(void);
+void pcm_core_save(const struct pcm_core *core, void *buffer);
+int pcm_core_restore(struct pcm_core *core, const void *buffer);
+
+#endif

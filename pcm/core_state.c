@@ -1,0 +1,107 @@
+/* core_state.c - snapshots of a core.
+ *
+ * header: magic with version, checksum, then every number of the parameters, for a state
+ * means nothing on other devices or another seed.  The state follows as it is in memory
+ * (little-endian, as the machines this runs on).  Caches are not stored: they are
+ * functions of the state, so a restored core gives the same bytes.
+ */
+#include "pcm/core_impl.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+struct identity {
+    uint64_t seed;
+    uint32_t core_id, is_idle_noisy;
+    float prog_noise_scale, drift_scale, read_noise_scale;
+    int32_t adc_bits;
+    float adc_bound;
+    float row_gain[PCM_ROWS];
+    float g_max_uS, t0_s, t_read_s, prog_sigma_uS[4];
+    struct pcm_law nu_mean, nu_sd, read_q;
+};
+
+struct header {
+    char magic[8];
+    uint64_t checksum; /* of identity and state */
+    struct identity identity;
+};
+
+static const char magic[8] = "pcmcor1";
+
+static void identify(const struct pcm_core_params *p, struct identity *id)
+{
+    const struct pcm_profile *f = p->profile;
+    memset(id, 0, sizeof(*id));
+    id->seed = p->seed;
+    id->core_id = p->core_id;
+    id->is_idle_noisy = p->is_idle_noisy;
+    id->prog_noise_scale = p->prog_noise_scale;
+    id->drift_scale = p->drift_scale;
+    id->read_noise_scale = p->read_noise_scale;
+    id->adc_bits = p->adc_bits;
+    id->adc_bound = p->adc_bound;
+    memcpy(id->row_gain, p->row_gain, sizeof(id->row_gain));
+    id->g_max_uS = f->g_max_uS;
+    id->t0_s = f->t0_s;
+    id->t_read_s = f->t_read_s;
+    memcpy(id->prog_sigma_uS, f->prog_sigma_uS, sizeof(id->prog_sigma_uS));
+    id->nu_mean = f->nu_mean;
+    id->nu_sd = f->nu_sd;
+    id->read_q = f->read_q;
+}
+
+/* FNV-1a on words of 64 bits, with the high half folded back. */
+static uint64_t mix(uint64_t h, const void *data, size_t size)
+{
+    const unsigned char *p = data;
+    for (size_t i = 0; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, p + i, sizeof(word));
+        h = (h ^ word) * 0x100000001b3u;
+        h ^= h >> 32;
+    }
+    return h;
+}
+
+static uint64_t checksum(const struct identity *id, const void *state)
+{
+    const uint64_t basis = 0xcbf29ce484222325u;
+    return mix(mix(basis, id, sizeof(*id)), state, sizeof(struct core_state));
+}
+
+_Static_assert(sizeof(struct identity) % sizeof(uint64_t) == 0, "mix takes whole words");
+_Static_assert(sizeof(struct core_state) % sizeof(uint64_t) == 0,
+               "mix takes whole words");
+
+size_t pcm_core_snapshot_size(void)
+{
+    return sizeof(struct header) + sizeof(struct core_state);
+}
+
+void pcm_core_save(const struct pcm_core *core, void *buffer)
+{
+    struct header h;
+    memcpy(h.magic, magic, sizeof(magic));
+    identify(&core->params, &h.identity);
+    h.checksum = checksum(&h.identity, &core->state);
+    memcpy(buffer, &h, sizeof(h));
+    memcpy((char *)buffer + sizeof(h), &core->state, sizeof(core->state));
+}
+
+int pcm_core_restore(struct pcm_core *core, const void *buffer)
+{
+    const char *state = (const char *)buffer + sizeof(struct header);
+    struct header h;
+    struct identity own;
+    memcpy(&h, buffer, sizeof(h));
+    identify(&core->params, &own);
+    if (memcmp(h.magic, magic, sizeof(magic)) != 0 ||
+        memcmp(&h.identity, &own, sizeof(own)) != 0 ||
+        h.checksum != checksum(&own, state))
+        return -EINVAL;
+    memcpy(&core->state, state, sizeof(core->state));
+    core_refresh(core, true);
+    return 0;
+}

@@ -1,0 +1,56 @@
+/* eval.h - how well does a network learn?  Many tasks, one after the other, in figures.
+ *
+ * Every task starts from the meta-trained weights (PCM: a core of its own, freshly
+ * programmed and calibrated), is run, learned once from the LSG, and then by its own
+ * error.  Same seed, same figures, whatever the number of threads.  Slow.
+ */
+#ifndef SNN_EVAL_H
+#define SNN_EVAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "snn/network.h"
+#include "snn/task.h"
+
+enum { EVAL_MAX_UPDATES = 50 };
+
+struct eval_params {
+    int updates; /* K: figures for 0..K updates */
+    bool skip_limit_hits;
+    bool is_pcm;
+    enum rounding rounding;
+    float step;   /* see struct synapse_params */
+    double age_s; /* each figure is of devices that aged so long after learning */
+    uint64_t seed;
+    const struct pcm_profile *profile;
+    int calibration_reads; /* 0: drift is not compensated */
+    int adc_bits;          /* 0: no conversion */
+};
+struct eval_params eval_params_default(void);
+
+struct eval_spread {
+    double mean, sd, median, p90, max;
+};
+
+/* After a number of updates. */
+struct eval_figures {
+    struct eval_spread tip_rmse_mm, omega_rmse_rad_s;
+    double cells_written;                /* mean, by the last update */
+    double trainee_rate_Hz, lsg_rate_Hz; /* a step counted as 1 ms, as in the paper */
+    double ms_per_task;                  /* compute of this update and its run */
+    int tasks;
+};
+
+/* figures[updates + 1].  0, or -EINVAL with a sentence in err. */
+int eval_run(const struct network *net, const struct task_set *tasks,
+             const struct eval_params *p, task_tip_fn tip, void *context,
+             struct eval_figures *figures, char *err, size_t err_len);
+
+/* Error of one path: tip RMSE in mm of the integrated velocities against target_tip. */
+double eval_tip_rmse_mm(int steps, int joints, double tick_s, const float *omega_rad_s,
+                        const float *target_tip_m, task_tip_fn tip, void *context);
+double eval_omega_rmse(int steps, int joints, const float *omega_rad_s,
+                       const float *target_rad_s);
+
+#endif

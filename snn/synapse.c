@@ -1,0 +1,133 @@
+/* synapse.c - dispatch to the back ends, rounding, and the ideal back end. */
+#include "snn/synapse.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pcm/philox.h" /* stochastic rounding */
+#include "snn/synapse_impl.h"
+
+void synapse_destroy(struct synapse *s)
+{
+    if (s)
+        s->ops->destroy(s);
+}
+
+void synapse_read(struct synapse *s, const uint16_t *active, int n_active, float *current)
+{
+    s->ops->read(s, active, n_active, current);
+}
+
+int synapse_program(struct synapse *s, const float *w, double t_s)
+{
+    return s->ops->program(s, w, t_s);
+}
+
+int synapse_update(struct synapse *s, const float *dw, double t_s)
+{
+    const struct synapse_params *p = &s->params;
+    if (p->rounding == ROUND_STOCHASTIC) {
+        struct philox_stream stream = {p->seed, SYNAPSE_ROUNDING_DOMAIN};
+        philox_uniforms(stream, s->n_updates, s->chance, p->rows * p->cols);
+    }
+    s->n_updates++;
+    return s->ops->update(s, dw, t_s);
+}
+
+int synapse_age(struct synapse *s, double t_s)
+{
+    return s->ops->age ? s->ops->age(s, t_s) : 0;
+}
+
+int synapse_calibrate(struct synapse *s)
+{
+    return s->ops->calibrate ? s->ops->calibrate(s) : 0;
+}
+
+struct pcm_core *synapse_core(struct synapse *s)
+{
+    return s->core;
+}
+
+float rounding_apply(enum rounding mode, float x, float step, float u)
+{
+    if (mode == ROUND_NONE)
+        return x;
+    float units = x / step;
+    return step * (mode == ROUND_NEAREST ? rintf(units) : floorf(units + u));
+}
+
+int synapse_init(struct synapse *s, const struct synapse_ops *ops,
+                 const struct synapse_params *p)
+{
+    s->ops = ops;
+    s->params = *p;
+    s->chance = calloc((size_t)p->rows * p->cols, sizeof(float));
+    return s->chance ? 0 : -ENOMEM;
+}
+
+struct synapse_ideal {
+    struct synapse base;
+    float *w; /* the caller's, (rows, cols) */
+};
+
+static void ideal_read(struct synapse *s, const uint16_t *active, int n_active,
+                       float *restrict current)
+{
+    const struct synapse_ideal *ideal = (const struct synapse_ideal *)s;
+    const int cols = s->params.cols;
+    memset(current, 0, (size_t)cols * sizeof(float));
+    for (int k = 0; k < n_active; k++) {
+        const float *restrict row = ideal->w + (size_t)active[k] * cols;
+        for (int j = 0; j < cols; j++)
+            current[j] += row[j];
+    }
+}
+
+static int ideal_program(struct synapse *s, const float *w, double t_s)
+{
+    (void)t_s;
+    struct synapse_ideal *ideal = (struct synapse_ideal *)s;
+    memcpy(ideal->w, w, (size_t)s->params.rows * s->params.cols * sizeof(float));
+    return s->params.rows * s->params.cols;
+}
+
+static int ideal_update(struct synapse *s, const float *dw, double t_s)
+{
+    (void)t_s;
+    struct synapse_ideal *ideal = (struct synapse_ideal *)s;
+    const struct synapse_params *p = &s->params;
+    int written = 0;
+    for (int i = 0; i < p->rows * p->cols; i++) {
+        float change = rounding_apply(p->rounding, dw[i], p->step, s->chance[i]);
+        ideal->w[i] += change;
+        written += change != 0.0f;
+    }
+    return written;
+}
+
+static void ideal_destroy(struct synapse *s)
+{
+    free(s->chance);
+    free(s);
+}
+
+static const struct synapse_ops ideal_ops = {.read = ideal_read,
+                                             .program = ideal_program,
+                                             .update = ideal_update,
+                                             .destroy = ideal_destroy};
+
+struct synapse *synapse_ideal_create(const struct synapse_params *p, float *w)
+{
+    struct synapse_ideal *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    if (synapse_init(&s->base, &ideal_ops, p) < 0) {
+        free(s);
+        return NULL;
+    }
+    s->w = w;
+    return &s->base;
+}

@@ -1,0 +1,30 @@
+/* synapse_impl.h - what the back ends of synapse.h share; for them alone. */
+#ifndef SNN_SYNAPSE_IMPL_H
+#define SNN_SYNAPSE_IMPL_H
+
+#include "snn/synapse.h"
+
+enum { SYNAPSE_ROUNDING_DOMAIN = 0x524e4400 }; /* random stream of rounding */
+
+struct synapse_ops {
+    void (*read)(struct synapse *s, const uint16_t *active, int n_active, float *current);
+    int (*program)(struct synapse *s, const float *w, double t_s);
+    int (*update)(struct synapse *s, const float *dw, double t_s);
+    int (*age)(struct synapse *s, double t_s); /* NULL: does not age */
+    int (*calibrate)(struct synapse *s);       /* NULL: nothing to calibrate */
+    void (*destroy)(struct synapse *s);
+};
+
+struct synapse {
+    const struct synapse_ops *ops;
+    struct synapse_params params;
+    uint64_t n_updates;    /* random numbers of an update are drawn by this count */
+    float *chance;         /* (rows, cols) in (0, 1), for stochastic rounding */
+    struct pcm_core *core; /* NULL for ideal weights */
+};
+
+/* Sets the common part.  0 or -ENOMEM. */
+int synapse_init(struct synapse *s, const struct synapse_ops *ops,
+                 const struct synapse_params *p);
+
+#endif

@@ -1,0 +1,170 @@
+/* synapse_pcm.c - weights on a crossbar core.
+ *
+ * Weight (i, j) = row_gain[i] * scale[j] * (g+ - g-) / g_max.  scale[j] is `margin` times
+ * the largest weight of the column; row_gain is the length of a read pulse, one for input
+ * rows and one for neuron rows, since both share columns but differ in size.
+ */
+#include "snn/synapse_impl.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+struct synapse_pcm {
+    struct synapse base;
+    int calibration_reads;
+    float row_gain[PCM_ROWS];
+    float scale[PCM_COLS];    /* weight of a full-range cell under a pulse of gain 1 */
+    float y[PCM_COLS];        /* scratch of a read */
+    uint16_t rows[PCM_ROWS];  /* 0, 1, 2, ...: all rows on */
+    struct pcm_write *writes; /* scratch of an update, rows * cols */
+};
+
+static float largest(const float *w, int first, int last, int cols, int col)
+{
+    float top = 0.0f;
+    for (int i = first; i < last; i++)
+        top = fmaxf(top, fabsf(w[i * cols + col]));
+    return top;
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* median over columns of (largest input weight) / (largest neuron weight) */
+static float input_gain(const struct synapse_params *p, const float *w)
+{
+    float ratio[PCM_COLS];
+    int n = 0;
+    for (int j = 0; j < p->cols; j++) {
+        float in = largest(w, 0, p->n_in, p->cols, j);
+        float rec = largest(w, p->n_in, p->rows, p->cols, j);
+        if (in > 0.0f && rec > 0.0f)
+            ratio[n++] = in / rec;
+    }
+    if (n == 0)
+        return 1.0f;
+    qsort(ratio, n, sizeof(ratio[0]), compare_floats);
+    return ratio[n / 2];
+}
+
+static void set_ranges(struct synapse_pcm *s, const float *w, float margin)
+{
+    const struct synapse_params *p = &s->base.params;
+    float gain = input_gain(p, w);
+    for (int i = 0; i < p->rows; i++)
+        s->row_gain[i] = i < p->n_in ? gain : 1.0f;
+    for (int j = 0; j < p->cols; j++) {
+        float top = fmaxf(largest(w, 0, p->n_in, p->cols, j) / gain,
+                          largest(w, p->n_in, p->rows, p->cols, j));
+        s->scale[j] = top > 0.0f ? margin * top : 1.0f;
+    }
+}
+
+static void pcm_read(struct synapse *base, const uint16_t *active, int n_active,
+                     float *current)
+{
+    struct synapse_pcm *s = (struct synapse_pcm *)base;
+    pcm_core_read(base->core, active, n_active, s->y, base->params.cols);
+    for (int j = 0; j < base->params.cols; j++)
+        current[j] = s->scale[j] * s->y[j];
+}
+
+static int pcm_calibrate(struct synapse *base)
+{
+    struct synapse_pcm *s = (struct synapse_pcm *)base;
+    if (!s->calibration_reads)
+        return 0;
+    return pcm_core_calibrate(base->core, s->rows, base->params.rows,
+                              s->calibration_reads);
+}
+
+static int pcm_program(struct synapse *base, const float *w, double t_s)
+{
+    struct synapse_pcm *s = (struct synapse_pcm *)base;
+    const struct synapse_params *p = &base->params;
+    int n = 0;
+    for (int i = 0; i < p->rows; i++)
+        for (int j = 0; j < p->cols; j++, n++)
+            s->writes[n] = (struct pcm_write){(uint8_t)i, (uint8_t)j,
+                                              w[n] / (s->row_gain[i] * s->scale[j])};
+    int rc = pcm_core_program(base->core, s->writes, n, t_s);
+    return rc < 0 ? rc : n;
+}
+
+static int pcm_update(struct synapse *base, const float *dw, double t_s)
+{
+    struct synapse_pcm *s = (struct synapse_pcm *)base;
+    const struct synapse_params *p = &base->params;
+    const float *target = pcm_core_view(base->core).target;
+    int n = 0;
+    for (int i = 0; i < p->rows; i++)
+        for (int j = 0; j < p->cols; j++) {
+            int k = i * p->cols + j;
+            float old = target[i * PCM_COLS + j];
+            float change =
+                rounding_apply(p->rounding, dw[k] / (s->row_gain[i] * s->scale[j]),
+                               p->step, base->chance[k]);
+            float goal = fminf(fmaxf(old + change, -1.0f), 1.0f);
+            if (change != 0.0f && goal != old)
+                s->writes[n++] = (struct pcm_write){(uint8_t)i, (uint8_t)j, goal};
+        }
+    int rc = pcm_core_program(base->core, s->writes, n, t_s);
+    return rc < 0 ? rc : n;
+}
+
+static int pcm_age(struct synapse *base, double t_s)
+{
+    return pcm_core_age(base->core, t_s);
+}
+
+static void pcm_destroy(struct synapse *base)
+{
+    struct synapse_pcm *s = (struct synapse_pcm *)base;
+    pcm_core_destroy(base->core);
+    free(s->writes);
+    free(base->chance);
+    free(s);
+}
+
+static const struct synapse_ops pcm_ops = {.read = pcm_read,
+                                           .program = pcm_program,
+                                           .update = pcm_update,
+                                           .age = pcm_age,
+                                           .calibrate = pcm_calibrate,
+                                           .destroy = pcm_destroy};
+
+struct synapse *synapse_pcm_create(const struct synapse_params *p,
+                                   const struct synapse_pcm_params *pcm, const float *w)
+{
+    if (p->rows > PCM_ROWS || p->cols > PCM_COLS) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct synapse_pcm *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    struct pcm_core_params core = pcm->core;
+    s->writes = calloc((size_t)p->rows * p->cols, sizeof(s->writes[0]));
+    s->calibration_reads = pcm->calibration_reads;
+    if (!s->writes || synapse_init(&s->base, &pcm_ops, p) < 0)
+        goto fail;
+    set_ranges(s, w, pcm->margin);
+    for (int i = 0; i < PCM_ROWS; i++) {
+        core.row_gain[i] = i < p->rows ? s->row_gain[i] : 1.0f;
+        s->rows[i] = (uint16_t)i;
+    }
+    s->base.core = pcm_core_create(&core);
+    if (!s->base.core)
+        goto fail;
+    return &s->base;
+
+fail:
+    free(s->base.chance);
+    free(s->writes);
+    free(s);
+    return NULL;
+}

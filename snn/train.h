@@ -1,0 +1,53 @@
+/* train.h - the outer loop: meta-training by gradient descent over tasks.
+ *
+ * Iteration i draws `batch` rescaled tasks (numbers i batch, i batch + 1, ...), computes
+ * the meta-gradient (grad.h) and takes an Adam step under a cosine schedule with warm-up.
+ * Every so often the network is validated on tasks of its own; the best so far is the
+ * result.  A checkpoint holds everything, so that a resumed training gives the same bytes
+ * as one that was never stopped.  All calls are slow.
+ */
+#ifndef SNN_TRAIN_H
+#define SNN_TRAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "snn/eval.h"
+#include "snn/grad.h"
+
+struct train_params {
+    int iterations, batch, warmup; /* warm-up in iterations */
+    float rate, final_rate;        /* of Adam: top, and end of the cosine */
+    struct grad_params grad;
+    uint64_t seed; /* of the tasks */
+    int validate_every, validation_tasks;
+    int checkpoint_every;
+};
+struct train_params train_params_default(void);
+
+struct train_progress {
+    int iteration, iterations;
+    struct grad_result last;
+    float gradient_norm;
+    double tip_rmse_mm, best_tip_rmse_mm; /* validation, one update, mean over tasks */
+    double tip_after_five_mm;
+    double seconds_per_iteration;
+    bool is_validated, is_best; /* this iteration was validated; is the best */
+};
+
+struct train; /* a training that can be stepped, saved and resumed */
+
+/* net is trained in place.  tip and context validate (eval.h).  NULL with errno. */
+struct train *train_create(struct network *net, const struct train_params *p,
+                           task_tip_fn tip, void *context);
+void train_destroy(struct train *t); /* NULL is fine */
+
+/* One iteration.  1 while there is more to do, 0 at the end, or -errno. */
+int train_step(struct train *t, struct train_progress *progress);
+
+/* The whole state, atomically / back from it into a training with the same network
+ * constants and parameters.  0, or -errno with a sentence in err. */
+int train_save(const struct train *t, const char *path, char *err, size_t err_len);
+int train_resume(struct train *t, const char *path, char *err, size_t err_len);
+
+#endif
