@@ -61,9 +61,9 @@ static bool is_possible(const struct pcm_core_params *p)
 
 static bool is_zero_law(const struct pcm_law *law)
 {
-    static const float none[4];
-    return law->low == 0.0f && law->high == 0.0f &&
-           memcmp(law->poly, none, sizeof(none)) == 0;
+    const float *c = law->poly;
+    return law->low == 0.0f && law->high == 0.0f && c[0] == 0.0f && c[1] == 0.0f &&
+           c[2] == 0.0f && c[3] == 0.0f;
 }
 
 struct pcm_core *pcm_core_create(const struct pcm_core_params *params)

@@ -44,14 +44,14 @@ struct pcm_core;
 struct pcm_core_params pcm_core_default_params(const struct pcm_profile *profile,
                                                uint64_t seed, uint32_t core_id);
 
-/* All devices in RESET at time 0.  NULL with errno: EINVAL for impossible params, ENOMEM. */
+/* All devices in RESET at time 0.  NULL and errno: EINVAL (impossible params), ENOMEM. */
 struct pcm_core *pcm_core_create(const struct pcm_core_params *params);
 void pcm_core_destroy(struct pcm_core *core); /* NULL is fine */
 
 /* Slow.  Programs n cells at t_s (write-verify residual of the profile: noise, a drift
- * exponent of its own).  A cell not listed keeps its devices; of one listed twice the last
- * target counts.  The result does not depend on the order of writes, nor on how they are
- * split over calls at one t_s.  -EINVAL, with nothing written, for a clock that ran
+ * exponent of its own).  A cell not listed keeps its devices; of one listed twice the
+ * last target counts.  The result does not depend on the order of writes, nor on how they
+ * are split over calls at one t_s.  -EINVAL, with nothing written, for a clock that ran
  * backwards or a target that is not finite. */
 int pcm_core_program(struct pcm_core *core, const struct pcm_write *writes, int n,
                      double t_s);
@@ -61,8 +61,8 @@ int pcm_core_program(struct pcm_core *core, const struct pcm_write *writes, int 
 int pcm_core_age(struct pcm_core *core, double t_s);
 
 /* y[0..n_cols) of one read with the rows listed in active[0..n_active) on.  Column noise
- * has exactly the variance of the devices read: sqrt(sum row_gain^2 var) N(0,1), one draw a
- * column.  Conductances are those of the last pcm_core_age or _program; the column's
+ * has exactly the variance of the devices read: sqrt(sum row_gain^2 var) N(0,1), one draw
+ * a column.  Conductances are those of the last pcm_core_age or _program; the column's
  * compensation is multiplied in at the end. */
 void pcm_core_read(struct pcm_core *core, const uint16_t *active, int n_active, float *y,
                    int n_cols);

@@ -27,15 +27,15 @@ struct core_state {
 };
 
 struct pcm_core {
-    struct pcm_core_params params;
-    struct philox_stream program, read; /* of this core alone */
-    bool is_noisy;                      /* reads draw normals */
-    float adc_lsb;                      /* 0: no conversion */
-    bool is_stale[PCM_ROWS];            /* written since the caches were computed */
     /* at state.t_s, relative to g_max, times row_gain: g+ - g-, and read variance */
     _Alignas(CACHE_LINE) float effective[PCM_ROWS][PCM_COLS];
     _Alignas(CACHE_LINE) float variance[PCM_ROWS][PCM_COLS];
     _Alignas(CACHE_LINE) struct core_state state;
+    struct pcm_core_params params;
+    struct philox_stream program, read; /* of this core alone */
+    float adc_lsb;                      /* 0: no conversion */
+    bool is_noisy;                      /* reads draw normals */
+    bool is_stale[PCM_ROWS];            /* written since the caches were computed */
 };
 
 /* Devices of neighbouring cells at state.t_s: conductances and read variances. */

@@ -173,7 +173,7 @@ static void read_all_rows(struct pcm_core *core, const uint16_t *rows, int n_row
     read_group(core, &group, measured);
 }
 
-/* 1 where a column holds less than 1/10 of a device, or answers what no drift explains. */
+/* 1 where a column holds less than 1/10 of a device or answers what no drift explains. */
 static float ratio_of(double expected, double measured)
 {
     const double least = 0.1, largest = 4.0;

@@ -90,6 +90,11 @@ void pcm_core_save(const struct pcm_core *core, void *buffer)
     memcpy((char *)buffer + sizeof(h), &core->state, sizeof(core->state));
 }
 
+static bool is_same(const void *a, const void *b, size_t size)
+{
+    return memcmp(a, b, size) == 0;
+}
+
 int pcm_core_restore(struct pcm_core *core, const void *buffer)
 {
     const char *state = (const char *)buffer + sizeof(struct header);
@@ -97,9 +102,8 @@ int pcm_core_restore(struct pcm_core *core, const void *buffer)
     struct identity own;
     memcpy(&h, buffer, sizeof(h));
     identify(&core->params, &own);
-    if (memcmp(h.magic, magic, sizeof(magic)) != 0 ||
-        memcmp(&h.identity, &own, sizeof(own)) != 0 ||
-        h.checksum != checksum(&own, state))
+    if (!is_same(h.magic, magic, sizeof(magic)) ||
+        !is_same(&h.identity, &own, sizeof(own)) || h.checksum != checksum(&own, state))
         return -EINVAL;
     memcpy(&core->state, state, sizeof(core->state));
     core_refresh(core, true);

@@ -1,6 +1,6 @@
 /* philox.c - Philox4x32-10 and Box-Muller normals, sixteen blocks at a time.
  *
- * One round (Salmon et al. 2011, section 3.2): with hi, lo the halves of a 64-bit product,
+ * One round (Salmon et al. 2011, section 3.2), hi and lo the halves of a 64-bit product:
  *     c <- { hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0) }
  * and the key grows by the Weyl constants W0, W1 between rounds.  Box-Muller: for u, v
  * uniform, sqrt(-2 ln u) (cos 2 pi v, sin 2 pi v) are two independent normals.

@@ -45,6 +45,7 @@ const struct pcm_profile *pcm_profile_at(int i);
 /* out[i] = law(r[i]); out may be r.  Same bits for any n. */
 void pcm_law_eval(const struct pcm_law *law, const float *r, float *out, int n);
 
+/* The laws of p at one r. */
 float pcm_profile_nu_mean(const struct pcm_profile *p, float r);
 float pcm_profile_nu_sd(const struct pcm_profile *p, float r);
 float pcm_profile_read_q(const struct pcm_profile *p, float r);

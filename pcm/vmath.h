@@ -40,8 +40,8 @@ static inline float vmath_ln(float x)
     return k * 0.693145752f + (k * 1.42860677e-6f + (2.0f * s + 2.0f * s * tail));
 }
 
-/* e^x, x clamped to [-87, 88]; relative error below 2e-7.  x = n ln 2 + r, |r| <= ln 2 / 2,
- * Taylor to r^7 (the next term is below 6e-9). */
+/* e^x, x clamped to [-87, 88]; relative error below 2e-7.  x = n ln 2 + r with
+ * |r| <= ln 2 / 2, Taylor to r^7 (the next term is below 6e-9). */
 static inline float vmath_exp(float x)
 {
     const float to_integer = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */

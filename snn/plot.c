@@ -164,7 +164,8 @@ static int run(const struct plot *p)
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_NOT_FOUND + 1;
 }
 
-/* The complaint that says what is wrong; gnuplot prints the command and a caret first. */
+/* The complaint that says what is wrong; gnuplot prints the command and a caret first, and
+ * warnings anywhere. */
 static void find_complaint(struct plot *p, char *out, size_t out_len)
 {
     char text[300];
@@ -173,7 +174,7 @@ static void find_complaint(struct plot *p, char *out, size_t out_len)
     while (fgets(text, sizeof(text), p->complaints)) {
         text[strcspn(text, "\n")] = 0;
         const char *from = text + strspn(text, " \t^");
-        if (*from)
+        if (*from && !strstr(from, "warning:"))
             snprintf(out, out_len, "%s", from);
     }
 }

@@ -113,15 +113,16 @@ static void bench_reads(struct pcm_core *noisy, struct pcm_core *silent, const f
     draw_active_rows(n_active);
     double plain = plain_ns(w, n_active), off = read_ns(silent, n_active),
            on = read_ns(noisy, n_active);
-    snprintf(name, sizeof(name), "sum of %s of 255 float rows, 250 columns", share);
+    snprintf(name, sizeof(name), "plain loop: sum of %s of 255 float rows, 250 columns",
+             share);
     print_row(name, plain, "ns");
     snprintf(name, sizeof(name), "core read, %s active, no noise", share);
     print_row(name, off, "ns");
     snprintf(name, sizeof(name), "core read, %s active, read noise", share);
     print_row(name, on, "ns");
-    snprintf(name, sizeof(name), "core read over plain sum, %s active, no noise", share);
+    snprintf(name, sizeof(name), "core read over plain loop, %s active, no noise", share);
     print_row(name, off / plain, "x");
-    snprintf(name, sizeof(name), "core read over plain sum, %s active, read noise",
+    snprintf(name, sizeof(name), "core read over plain loop, %s active, read noise",
              share);
     print_row(name, on / plain, "x");
 }
@@ -147,7 +148,7 @@ static void bench_normals(void)
     for (int r = 0; r < REPEATS; r++) {
         double t_ns = now_ns();
         for (int k = 0; k < PER_REPEAT; k++)
-            philox_normals(stream, (uint64_t)(r * PER_REPEAT + k), x, PCM_COLS);
+            philox_normals(stream, (uint64_t)r * PER_REPEAT + (uint64_t)k, x, PCM_COLS);
         elapsed_ns[r] = (now_ns() - t_ns) / PER_REPEAT;
         sink = x[0];
     }

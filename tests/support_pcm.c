@@ -34,6 +34,11 @@ void program_random(struct pcm_core *core, float scale, uint64_t event, double t
     free(w);
 }
 
+bool is_same_bytes(const void *a, const void *b, size_t size)
+{
+    return memcmp(a, b, size) == 0;
+}
+
 void *snapshot(const struct pcm_core *core)
 {
     void *buffer = malloc(pcm_core_snapshot_size());
@@ -56,7 +61,7 @@ bool is_same_read(struct pcm_core *a, struct pcm_core *b)
     float x[PCM_COLS], y[PCM_COLS];
     pcm_core_read(a, active, 4, x, PCM_COLS);
     pcm_core_read(b, active, 4, y, PCM_COLS);
-    return memcmp(x, y, sizeof(x)) == 0;
+    return is_same_bytes(x, y, sizeof(x));
 }
 
 void live(struct pcm_core *core, uint64_t step, float *y)

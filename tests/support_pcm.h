@@ -3,6 +3,7 @@
 #define TESTS_SUPPORT_PCM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pcm/core.h"
@@ -17,6 +18,9 @@ struct pcm_core *core_create(const struct pcm_core_params *p);
 /* One write for every cell, targets uniform in [-scale, scale]; the caller frees it. */
 struct pcm_write *random_writes(float scale, uint64_t event);
 void program_random(struct pcm_core *core, float scale, uint64_t event, double t_s);
+
+/* memcmp == 0, for whatever type. */
+bool is_same_bytes(const void *a, const void *b, size_t size);
 
 /* A saved core, which the caller frees; whether two cores would save the same bytes;
  * whether one read of each returns the same bytes. */

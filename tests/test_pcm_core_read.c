@@ -6,7 +6,7 @@
 #include "pcm/core.h"
 #include "tests/support_pcm.h"
 
-/* Variance of a column in units of g_max^2, in double from what the core says it holds. */
+/* Variance of a column in g_max^2, in double from what the core says it holds. */
 static double column_variance(const struct pcm_core *core,
                               const struct pcm_core_params *p, const uint16_t *active,
                               int n_active, int col)

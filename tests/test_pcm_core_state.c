@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "pcm/core.h"
 #include "tests/support_pcm.h"
@@ -120,7 +119,7 @@ Test(determinism, the_number_of_threads_does_not_matter)
 #pragma omp parallel for schedule(dynamic) num_threads(threads[k])
         for (int i = 0; i < LIVES; i++)
             h[k][i] = life_hash((uint32_t)i, 60);
-        cr_expect(eq(int, memcmp(h[k], h[0], sizeof(h[0])), 0), "%d threads", threads[k]);
+        cr_expect(is_same_bytes(h[k], h[0], sizeof(h[0])), "%d threads", threads[k]);
     }
     cr_expect(ne(u64, h[0][0], h[0][1]));
 }
@@ -146,7 +145,7 @@ Test(determinism, a_core_resumes_exactly_at_any_step)
         free(saved);
         pieces = next;
         live(pieces, k, y);
-        cr_expect(eq(int, memcmp(x, y, sizeof(x)), 0), "step %d", (int)k);
+        cr_expect(is_same_bytes(x, y, sizeof(x)), "step %d", (int)k);
     }
     cr_expect(is_same_state(whole, pieces));
     pcm_core_destroy(whole);

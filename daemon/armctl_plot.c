@@ -1,0 +1,390 @@
+/* armctl_plot.c - a picture of a recorded run: where the tip went, how fast the joints
+ * were, how large the error was, and who spiked.
+ *
+ * A recording holds one telemetry message a line.  Time 0 is the first message of the run;
+ * a recording without a run is drawn whole.
+ */
+#include "daemon/armctl.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "robot/arm.h" /* ARM_MAX_JOINTS */
+#include "snn/plot.h"
+
+enum {
+    WIDTH_px = 1500,
+    HEIGHT_MIN_px = 860,
+    PANEL_px = 215,
+    N_PATHS = 3,
+    FRAME_GROWTH = 1024
+};
+
+/* of the panels with paths, as parts of the width */
+static const double PATH_LEFT = 0.06, PATH_RIGHT = 0.495;
+
+static const char *const path_keys[N_PATHS] = {"target_tip_m", "ref_tip_m", "tip_m"};
+static const char *const path_titles[N_PATHS] = {"target", "network", "arm"};
+static const char *const velocity_keys[N_PATHS] = {"target_rad_s", "net_rad_s",
+                                                   "dq_rad_s"};
+static const char axis_names[] = "xyz";
+
+struct frame { /* of topic state; NAN where a number was not sent */
+    double t_s, error_mm;
+    double tip_m[N_PATHS][3];
+    double rad_s[N_PATHS][ARM_MAX_JOINTS];
+    bool is_running;
+};
+
+struct span {
+    double middle, length;
+};
+
+struct spike {
+    double t_s, id;
+};
+
+struct recording {
+    struct frame *frames;
+    struct spike *spikes;
+    int n_frames, n_spikes;
+    int n_joints; /* with a target velocity */
+    int n_neurons;
+    double start_s;
+};
+
+/* Room for one more element of an array that grows; false when out of memory. */
+static bool make_room(void **array, int n, size_t size)
+{
+    if (n % FRAME_GROWTH)
+        return true;
+    void *more = realloc(*array, (size_t)(n + FRAME_GROWTH) * size);
+    if (more)
+        *array = more;
+    return more != NULL;
+}
+
+/* Copies up to n numbers; the rest becomes NAN.  Returns how many there were. */
+static int take_numbers(const json_t *body, const char *key, int n, double *out)
+{
+    const json_t *array = json_object_get(body, key);
+    int found = 0;
+    for (int k = 0; k < n; k++) {
+        const json_t *x = json_array_get(array, k);
+        out[k] = json_is_number(x) ? json_number_value(x) : NAN;
+        found += json_is_number(x);
+    }
+    return found;
+}
+
+static bool take_state(struct recording *r, const json_t *body)
+{
+    if (!make_room((void **)&r->frames, r->n_frames, sizeof(*r->frames)))
+        return false;
+    struct frame *f = &r->frames[r->n_frames++];
+    const char *state = json_string_value(json_object_get(body, "state"));
+    const json_t *error = json_object_get(body, "tip_error_mm");
+    f->t_s = json_number_value(json_object_get(body, "t_s"));
+    f->error_mm = json_is_number(error) ? json_number_value(error) : NAN;
+    f->is_running = state && !strcmp(state, "running");
+    for (int p = 0; p < N_PATHS; p++) {
+        take_numbers(body, path_keys[p], 3, f->tip_m[p]);
+        int n = take_numbers(body, velocity_keys[p], ARM_MAX_JOINTS, f->rad_s[p]);
+        if (p == 0 && n > r->n_joints)
+            r->n_joints = n;
+    }
+    return true;
+}
+
+static bool take_spikes(struct recording *r, const json_t *body)
+{
+    size_t k;
+    json_t *id;
+    double t_s = json_number_value(json_object_get(body, "t_s"));
+    json_array_foreach(json_object_get(body, "ids"), k, id)
+    {
+        if (!make_room((void **)&r->spikes, r->n_spikes, sizeof(*r->spikes)))
+            return false;
+        r->spikes[r->n_spikes++] = (struct spike){t_s, json_number_value(id)};
+        if (json_number_value(id) >= r->n_neurons)
+            r->n_neurons = (int)json_number_value(id) + 1;
+    }
+    return true;
+}
+
+/* One line of the recording; false when it is not a message. */
+static bool take_line(struct recording *r, const char *line)
+{
+    json_t *body = json_loads(line, 0, NULL);
+    const char *topic = json_string_value(json_object_get(body, "topic"));
+    bool is_good = topic != NULL;
+    if (topic && !strcmp(topic, "state"))
+        is_good = take_state(r, body);
+    else if (topic && !strcmp(topic, "spikes"))
+        is_good = take_spikes(r, body);
+    json_decref(body);
+    return is_good;
+}
+
+static int read_recording(struct recording *r, const char *path)
+{
+    FILE *in = fopen(path, "r");
+    if (!in)
+        return armctl_fail(STATUS_NO_INPUT, "%s: %s", path, strerror(errno));
+    char *line = NULL;
+    size_t room = 0;
+    int status = STATUS_OK;
+    for (int n = 1; !status && getline(&line, &room, in) >= 0; n++)
+        if (!take_line(r, line))
+            status = armctl_fail(STATUS_REFUSED, "%s:%d: not a message of a recording",
+                                 path, n);
+    free(line);
+    fclose(in);
+    if (!status && !r->frames)
+        status = armctl_fail(STATUS_REFUSED, "%s: holds no state messages", path);
+    return status;
+}
+
+/* Drops the frames and spikes before and after the run, if there is one. */
+static void cut_to_run(struct recording *r)
+{
+    int first = 0, last = r->n_frames - 1, n = 0;
+    while (first <= last && !r->frames[first].is_running)
+        first++;
+    while (last > first && !r->frames[last].is_running)
+        last--;
+    if (first > last) { /* no run in it */
+        first = 0;
+        last = r->n_frames - 1;
+    }
+    r->start_s = r->frames[first].t_s;
+    double end_s = r->frames[last].t_s;
+    memmove(r->frames, r->frames + first, (last - first + 1) * sizeof(*r->frames));
+    r->n_frames = last - first + 1;
+    for (int k = 0; k < r->n_spikes; k++)
+        if (r->spikes[k].t_s >= r->start_s - 0.02 && r->spikes[k].t_s <= end_s + 0.02)
+            r->spikes[n++] = r->spikes[k];
+    r->n_spikes = n;
+}
+
+/* $tip: x y z of the target, of the network, of the arm. */
+static void send_tips(struct plot *p, const struct recording *r, double *rows)
+{
+    for (int k = 0; k < r->n_frames; k++)
+        memcpy(rows + 9 * k, r->frames[k].tip_m, 9 * sizeof(*rows));
+    plot_data(p, "tip", rows, r->n_frames, 9);
+}
+
+/* $joints: time, error, then target, network and arm of every joint. */
+static void send_joints(struct plot *p, const struct recording *r, double *rows)
+{
+    const int cols = 2 + N_PATHS * r->n_joints;
+    for (int k = 0; k < r->n_frames; k++) {
+        double *row = rows + (size_t)k * cols;
+        *row++ = r->frames[k].t_s - r->start_s;
+        *row++ = r->frames[k].error_mm;
+        for (int j = 0; j < r->n_joints; j++)
+            for (int i = 0; i < N_PATHS; i++)
+                *row++ = r->frames[k].rad_s[i][j];
+    }
+    plot_data(p, "joints", rows, r->n_frames, cols);
+}
+
+static bool send_data(struct plot *p, struct recording *r)
+{
+    double *rows =
+        calloc((size_t)(r->n_frames + 1) * (2 + N_PATHS * ARM_MAX_JOINTS), sizeof(*rows));
+    if (!rows)
+        return false;
+    send_tips(p, r, rows);
+    send_joints(p, r, rows);
+    free(rows);
+    for (int k = 0; k < r->n_spikes; k++)
+        r->spikes[k].t_s -= r->start_s;
+    if (r->n_spikes)
+        plot_data(p, "spikes", &r->spikes[0].t_s, r->n_spikes, 2);
+    return true;
+}
+
+/* Where all three paths lie along an axis. */
+static struct span find_span(const struct recording *r, int axis)
+{
+    double lo = INFINITY, hi = -INFINITY;
+    for (int k = 0; k < r->n_frames; k++)
+        for (int i = 0; i < N_PATHS; i++) {
+            lo = fmin(lo, r->frames[k].tip_m[i][axis]); /* fmin passes NAN over */
+            hi = fmax(hi, r->frames[k].tip_m[i][axis]);
+        }
+    return hi >= lo ? (struct span){(lo + hi) / 2, hi - lo} : (struct span){0, 0};
+}
+
+/* Axes by length, the longest first; z goes up wherever it is among the first two. */
+static void sort_axes(const struct span span[3], int axis[3])
+{
+    for (int k = 0; k < 3; k++)
+        axis[k] = k;
+    for (int k = 0; k < 2; k++)
+        for (int i = k + 1; i < 3; i++)
+            if (span[axis[i]].length > span[axis[k]].length) {
+                int swap = axis[i];
+                axis[i] = axis[k];
+                axis[k] = swap;
+            }
+    if (axis[0] == 2) {
+        axis[0] = axis[1];
+        axis[1] = 2;
+    }
+}
+
+/* A view of the paths between two heights of the screen, m_per_px on both axes, so that a
+ * circle looks like one. */
+static void draw_path(struct plot *p, const struct span span[3], int across, int up,
+                      const double screen[2], double m_per_px, int height_px)
+{
+    double half_x = m_per_px * WIDTH_px * (PATH_RIGHT - PATH_LEFT) / 2;
+    double half_y = m_per_px * height_px * (screen[1] - screen[0]) / 2;
+    plot_cmd(p, "set bmargin at screen %g; set tmargin at screen %g", screen[0],
+             screen[1]);
+    plot_cmd(p, "set xrange [%.6g:%.6g]", span[across].middle - half_x,
+             span[across].middle + half_x);
+    plot_cmd(p, "set yrange [%.6g:%.6g]", span[up].middle - half_y,
+             span[up].middle + half_y);
+    plot_cmd(p, "set xlabel '%c / m' offset 0,0.4", axis_names[across]);
+    plot_cmd(p, "set ylabel '%c / m' offset 0.5,0", axis_names[up]);
+    plot_cmd(p,
+             "plot $tip u %d:%d w l lw 5 lc rgb '#c8c8c8' t '%s', "
+             "'' u %d:%d w l lw 1.6 lt 1 t '%s', '' u %d:%d w l lw 1.6 lt 2 t '%s'",
+             1 + across, 1 + up, path_titles[0], 4 + across, 4 + up, path_titles[1],
+             7 + across, 7 + up, path_titles[2]);
+}
+
+/* The left column: the two longest axes, below them the third. */
+static void draw_paths(struct plot *p, const struct recording *r, int height_px)
+{
+    static const double upper[2] = {0.40, 0.93}, lower[2] = {0.075, 0.30};
+    struct span span[3];
+    int axis[3];
+    for (int k = 0; k < 3; k++)
+        span[k] = find_span(r, k);
+    sort_axes(span, axis);
+    double m_per_px =
+        fmax(span[axis[0]].length / (WIDTH_px * (PATH_RIGHT - PATH_LEFT)),
+             fmax(span[axis[1]].length / (height_px * (upper[1] - upper[0])),
+                  span[axis[2]].length / (height_px * (lower[1] - lower[0]))));
+    m_per_px = fmax(1.15 * m_per_px, 1e-4); /* an arm that stands still has a scale too */
+    plot_cmd(p, "set lmargin at screen %g; set rmargin at screen %g", PATH_LEFT,
+             PATH_RIGHT);
+    plot_cmd(p, "set key at screen %g,0.975 center horizontal samplen 3",
+             (PATH_LEFT + PATH_RIGHT) / 2);
+    draw_path(p, span, axis[0], axis[1], upper, m_per_px, height_px);
+    plot_cmd(p, "set key off");
+    draw_path(p, span, axis[0], axis[2], lower, m_per_px, height_px);
+    plot_cmd(p, "set yrange [*:*]");
+}
+
+/* The next of n panels of the right column, from the top. */
+static void place_panel(struct plot *p, int k, int n)
+{
+    const double top = 0.955, height = (top - 0.075) / n, gap = 0.028;
+    bool is_last = k == n - 1;
+    plot_cmd(p, "set lmargin at screen 0.572; set rmargin at screen 0.985");
+    plot_cmd(p, "set tmargin at screen %.4f; set bmargin at screen %.4f",
+             top - k * height, top - (k + 1) * height + (is_last ? 0 : gap));
+    plot_cmd(p, "set format x '%s'; set xlabel '%s' offset 0,0.4", is_last ? "%g" : "",
+             is_last ? "time / s" : "");
+}
+
+static void draw_velocity(struct plot *p, int joint)
+{
+    int first = 3 + N_PATHS * joint;
+    plot_cmd(p, "set ylabel \"joint %d\\n/ (rad/s)\" offset -0.2,0", joint + 1);
+    plot_cmd(p,
+             "plot $joints u 1:%d w l lw 5 lc rgb '#c8c8c8', "
+             "'' u 1:%d w l lw 1.6 lt 1, '' u 1:%d w l lw 1.6 lt 2",
+             first, first + 1, first + 2);
+}
+
+static void draw_error(struct plot *p, const struct recording *r)
+{
+    double sum = 0, max = 0;
+    int n = 0;
+    for (int k = 0; k < r->n_frames; k++)
+        if (isfinite(r->frames[k].error_mm)) {
+            sum += r->frames[k].error_mm * r->frames[k].error_mm;
+            max = fmax(max, r->frames[k].error_mm);
+            n++;
+        }
+    if (n)
+        plot_cmd(p, "set label 1 'RMSE %.1f mm, largest %.1f mm' at graph 0.01,0.94",
+                 sqrt(sum / n), max);
+    plot_cmd(p, "set ylabel \"tip error\\n/ mm\" offset 0.5,0; set yrange [0:%.6g]",
+             fmax(1, 1.25 * max));
+    plot_cmd(p, "plot $joints u 1:2 w l lw 1.8 lt 2");
+    plot_cmd(p, "unset label 1; set yrange [*:*]");
+}
+
+static void draw_raster(struct plot *p, const struct recording *r)
+{
+    plot_cmd(p, "set ylabel 'neuron' offset 0.5,0; set yrange [-1:%d]", r->n_neurons + 1);
+    plot_cmd(p, "plot $spikes u 1:2 w p pt 7 ps 0.28 lc rgb '#303030'");
+}
+
+/* The right column: joints, error, spikes over one time axis. */
+static void draw_columns(struct plot *p, const struct recording *r)
+{
+    const int n = r->n_joints + 1 + (r->n_spikes > 0);
+    int k = 0;
+    plot_cmd(p, "set xrange [0:%.6g]",
+             r->frames[r->n_frames - 1].t_s - r->start_s + 1e-3);
+    plot_cmd(p, "set offsets 0, 0, graph 0.08, graph 0.08");
+    for (int j = 0; j < r->n_joints; j++) {
+        place_panel(p, k++, n);
+        draw_velocity(p, j);
+    }
+    plot_cmd(p, "unset offsets");
+    place_panel(p, k++, n);
+    draw_error(p, r);
+    if (r->n_spikes) {
+        place_panel(p, k++, n);
+        draw_raster(p, r);
+    }
+}
+
+static int draw(struct recording *r, const char *png_path)
+{
+    char err[400];
+    int height_px = PANEL_px * (r->n_joints + 2);
+    height_px = height_px < HEIGHT_MIN_px ? HEIGHT_MIN_px : height_px;
+    struct plot *p = plot_open(png_path, WIDTH_px, height_px, err, sizeof(err));
+    if (!p)
+        return armctl_fail(STATUS_USAGE, "%s", err);
+    bool is_sent = send_data(p, r);
+    if (is_sent) {
+        plot_cmd(p, "set multiplot");
+        draw_paths(p, r, height_px);
+        draw_columns(p, r);
+        plot_cmd(p, "unset multiplot");
+    }
+    int rc = plot_close(p, err, sizeof(err));
+    if (!is_sent)
+        return armctl_fail(STATUS_INTERNAL, "out of memory");
+    if (rc)
+        return armctl_fail(rc == -ENOENT ? STATUS_UNAVAILABLE : STATUS_IO, "%s", err);
+    return STATUS_OK;
+}
+
+int armctl_plot(const char *jsonl_path, const char *png_path)
+{
+    struct recording r = {0};
+    int status = read_recording(&r, jsonl_path);
+    if (!status && r.frames) {
+        cut_to_run(&r);
+        status = draw(&r, png_path);
+    }
+    free(r.frames);
+    free(r.spikes);
+    return status;
+}

@@ -1,0 +1,218 @@
+/* armd - the robot-arm control daemon: reads its configuration, builds the parts, serves.
+ *
+ * The parts: loop.h (control loop), worker.h (learner thread), service.h (sockets).
+ */
+#include <cblas.h> /* openblas_set_num_threads */
+#include <errno.h>
+#include <getopt.h>
+#include <malloc.h> /* mallopt */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h> /* mlockall */
+#include <sysexits.h>
+
+#include "daemon/config.h"
+#include "daemon/service.h"
+#include "snn/weights.h"
+
+enum { ERR_LEN = 1536, WATCHDOG_ms = 100, CALIBRATION_READS = 16 };
+
+static int usage(FILE *to)
+{
+    fputs("Usage: armd -c FILE [--check]\n"
+          "  -c, --config FILE  configuration (YAML)\n"
+          "  --check            read and explain the configuration, then exit\n"
+          "  --help, --version\n",
+          to);
+    return to == stdout ? EX_OK : EX_USAGE;
+}
+
+static int fail(int code, const char *sentence)
+{
+    fprintf(stderr, "armd: %s\n", sentence);
+    return code;
+}
+
+static struct loop_params loop_params(const struct config *cfg, struct arm *arm)
+{
+    struct loop_params p = {.joints = cfg->arm.n_joints,
+                            .rate_Hz = cfg->arm.rate_Hz,
+                            .tick_s = 1e-3 * cfg->network.tick_ms,
+                            .track = (enum loop_track)cfg->control.track,
+                            .position_gain_per_s = cfg->control.position_gain_per_s,
+                            .lead_s = 1e-3 * cfg->control.lead_ms,
+                            .policy = (enum loop_policy)cfg->realtime.policy,
+                            .priority = cfg->realtime.priority,
+                            .cpu = cfg->realtime.cpu};
+    for (int k = 0; k < p.joints; k++) {
+        double lo, hi;
+        arm_joint_range(arm, k, &lo, &hi);
+        p.lo_rad[k] = (float)lo;
+        p.hi_rad[k] = (float)hi;
+        p.v_max_rad_s[k] = (float)cfg->arm.joints[k].v_max_rad_s;
+        p.a_max_rad_s2[k] = (float)cfg->arm.joints[k].a_max_rad_s2;
+    }
+    return p;
+}
+
+static struct teacher_params teacher_params(const struct config *cfg)
+{
+    struct teacher_params p = {.is_pcm = cfg->network.backend == BACKEND_PCM,
+                               .rounding = cfg->pcm.rounding,
+                               .step = (float)cfg->pcm.update_step,
+                               .seed = (uint64_t)cfg->network.seed,
+                               .updates = cfg->learning.updates,
+                               .stop_below_mm = cfg->learning.stop_below_mm};
+    p.pcm.core = pcm_core_default_params(pcm_profile_find(cfg->pcm.profile), p.seed, 0);
+    p.pcm.core.adc_bits = cfg->pcm.adc_bits;
+    p.pcm.margin = 1.2f;
+    p.pcm.calibration_reads =
+        cfg->pcm.compensate == COMPENSATE_PER_COLUMN ? CALIBRATION_READS : 0;
+    if (!p.is_pcm)
+        p.rounding = ROUND_NONE;
+    return p;
+}
+
+static struct bus_params bus_params(const struct config *cfg)
+{
+    struct bus_params p = {.baud_Bd = cfg->arm.baud_Bd, .n = cfg->arm.n_joints,
+                           .watchdog_ms = WATCHDOG_ms};
+    snprintf(p.port, sizeof(p.port), "%s", cfg->arm.port);
+    for (int k = 0; k < p.n; k++) {
+        p.id[k] = (uint8_t)cfg->arm.joints[k].id;
+        p.v_max_rad_s[k] = (float)cfg->arm.joints[k].v_max_rad_s;
+    }
+    return p;
+}
+
+/* the arm and the network fit each other and the configuration; a sentence when not */
+static int check_fit(const struct config *cfg, const struct network *net, struct arm *arm,
+                     char *err)
+{
+    if (arm_joints(arm) < cfg->arm.n_joints)
+        snprintf(err, ERR_LEN, "%s: arm.joints lists %d joints, the model %s has %d",
+                 cfg->path, cfg->arm.n_joints, cfg->arm.model, arm_joints(arm));
+    else if (net->p.joints > cfg->arm.n_joints)
+        snprintf(err, ERR_LEN, "%s: the weights %s drive %d joints, arm.joints lists %d",
+                 cfg->path, cfg->network.weights, net->p.joints, cfg->arm.n_joints);
+    else if (net->p.tick_s != 1e-3 * cfg->network.tick_ms)
+        snprintf(err, ERR_LEN, "%s: network.tick_ms is %d, the weights were trained for %g",
+                 cfg->path, cfg->network.tick_ms, 1e3 * net->p.tick_s);
+    else if (network_trainee_rows(&net->p) > PCM_ROWS || net->p.trainee.n > PCM_COLS)
+        snprintf(err, ERR_LEN, "%s: does not fit a core of %d x %d", cfg->network.weights,
+                 PCM_ROWS, PCM_COLS);
+    else
+        return 0;
+    return -EINVAL;
+}
+
+static void go_realtime(const struct config *cfg)
+{
+    if (cfg->realtime.policy == REALTIME_OFF)
+        return;
+    mallopt(M_TRIM_THRESHOLD, -1); /* memory once touched stays */
+    mallopt(M_MMAP_MAX, 0);
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+        fprintf(stderr, "armd: warning: memory is not locked (%s)\n", strerror(errno));
+}
+
+static int start_loop(const struct config *cfg, struct service *s)
+{
+    char text[ERR_LEN];
+    int rc = loop_start(s->loop);
+    if (rc < 0) {
+        snprintf(text, sizeof(text), "the control loop cannot start: %s%s", strerror(-rc),
+                 rc == -EPERM ? " (realtime.policy: require needs LimitRTPRIO)" : "");
+        return fail(EX_OSERR, text);
+    }
+    if (!loop_snapshot(s->loop).is_realtime && cfg->realtime.policy == REALTIME_PREFER)
+        fprintf(stderr, "armd: warning: no real-time priority; expect late cycles "
+                        "(ulimit -r %d, or the service file)\n",
+                cfg->realtime.priority);
+    return EX_OK;
+}
+
+/* everything is checked: build the parts and serve */
+static int serve(const struct config *cfg, const struct network *net, struct arm *arms[3])
+{
+    char err[ERR_LEN] = "";
+    struct service s = {.cfg = cfg, .net = net, .arm = arms[0]};
+    struct loop_params lp = loop_params(cfg, arms[0]);
+    struct teacher_params tp = teacher_params(cfg);
+    struct worker_params wp = {.bus = bus_params(cfg)};
+    if (service_open(&s, err, sizeof(err)) < 0) {
+        service_close(&s);
+        return fail(EX_UNAVAILABLE, err);
+    }
+    go_realtime(cfg);
+    s.loop = loop_create(&lp, net, arms[1]);
+    wp.teacher = teacher_create(&tp, net, arms[2]);
+    s.worker = wp.teacher ? worker_create(&wp) : NULL;
+    int rc = s.loop && s.worker ? start_loop(cfg, &s) : fail(EX_OSERR, "out of memory");
+    if (rc == EX_OK)
+        rc = service_run(&s);
+    loop_destroy(s.loop);
+    zactor_destroy(&s.worker);
+    service_close(&s);
+    return rc;
+}
+
+static int prepare_and_serve(const struct config *cfg)
+{
+    char err[ERR_LEN] = "";
+    struct arm *arms[3] = {NULL};
+    int rc = EX_NOINPUT;
+    struct network *net = weights_load(cfg->network.weights, err, sizeof(err));
+    for (int i = 0; net && i < 3; i++) /* service, loop and learner: one each */
+        arms[i] = i == 0 || arms[i - 1] ? arm_open(cfg->arm.model, err, sizeof(err)) : NULL;
+    if (arms[2]) {
+        rc = check_fit(cfg, net, arms[0], err) < 0 ? EX_CONFIG : EX_OK;
+        if (rc == EX_OK)
+            rc = serve(cfg, net, arms);
+        else
+            fail(rc, err);
+    } else {
+        fail(rc, err);
+    }
+    arm_close(arms[0]); /* the others belong to loop and teacher */
+    network_destroy(net);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", 1, NULL, 'c'},
+                                            {"check", 0, NULL, 'k'},
+                                            {"help", 0, NULL, 'h'},
+                                            {"version", 0, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
+    static struct config cfg;
+    const char *path = NULL;
+    bool is_check = false;
+    int c;
+    while ((c = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+        if (c == 'h')
+            return usage(stdout);
+        if (c == 'v')
+            return puts("armd " ARMD_VERSION) < 0 ? EX_IOERR : EX_OK;
+        if (c == 'c')
+            path = optarg;
+        else if (c == 'k')
+            is_check = true;
+        else
+            return usage(stderr);
+    }
+    if (!path || optind < argc)
+        return usage(stderr);
+    int rc = config_load(&cfg, path, stderr);
+    if (rc < 0)
+        return rc == -ENOENT ? EX_NOINPUT : EX_CONFIG;
+    openblas_set_num_threads(1);
+    zsys_init();
+    zsys_handler_set(NULL); /* our own handlers */
+    if (!is_check)
+        return prepare_and_serve(&cfg);
+    config_print(&cfg, stdout);
+    return EX_OK;
+}

@@ -1,0 +1,353 @@
+/* config.c - the table of keys, the checks between keys, and the printed explanation. */
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config_yaml.h"
+
+enum { FILE_MAX_BYTES = 1 << 20, KEY_LEN = 64 };
+
+static const char *const drivers[] = {"dynamixel", "feetech", NULL};
+static const char *const on_exits[] = {"hold", "park", "limp", NULL};
+static const char *const backends[] = {"ideal", "pcm", NULL};
+static const char *const profiles[] = {"aihwkit", "hermes-1dev", "hermes-2dev", "quiet",
+                                       NULL};
+static const char *const roundings[] = {[ROUND_NONE] = "none",
+                                        [ROUND_NEAREST] = "nearest",
+                                        [ROUND_STOCHASTIC] = "stochastic",
+                                        NULL};
+static const char *const compensations[] = {"per-column", "none", NULL};
+static const char *const tracks[] = {"velocity", "target", "open", NULL};
+static const char *const policies[] = {"require", "prefer", "off", NULL};
+
+/* clang-format off */
+#define AT(member)   offsetof(struct config, member)
+#define SIZE(member) 0, sizeof(((struct config *)0)->member)
+
+/* key, type, where, min, max, default, note[, words] */
+static const struct field fields[] = {
+    {"arm.model", FIELD_FILE, AT(arm.model), SIZE(arm.model), NULL,
+     "arm description, an MJCF file", NULL},
+    {"arm.driver", FIELD_WORD, AT(arm.driver), 0, 0, "dynamixel",
+     "servo protocol: dynamixel or feetech", drivers},
+    {"arm.port", FIELD_PATH, AT(arm.port), SIZE(arm.port), NULL,
+     "serial port, or a symlink to one", NULL},
+    {"arm.baud_Bd", FIELD_INT, AT(arm.baud_Bd), 9600, 4500000, "1000000",
+     "speed of the serial bus", NULL},
+    {"arm.rate_Hz", FIELD_INT, AT(arm.rate_Hz), 50, 1000, "200",
+     "servo loop; a multiple of the network's tick rate", NULL},
+    {"arm.on_exit", FIELD_WORD, AT(arm.on_exit), 0, 0, "hold",
+     "after the last stop: hold, park (go home first) or limp (torque off)", on_exits},
+    {"network.weights", FIELD_FILE, AT(network.weights), SIZE(network.weights), NULL,
+     "trained network, a safetensors file", NULL},
+    {"network.backend", FIELD_WORD, AT(network.backend), 0, 0, "pcm",
+     "where weights live: pcm (simulated crossbar) or ideal (float32)", backends},
+    {"network.tick_ms", FIELD_INT, AT(network.tick_ms), 1, 100, "10",
+     "time of one network step", NULL},
+    {"network.seed", FIELD_INT, AT(network.seed), 0, 2147483647, "1",
+     "of every random stream; same seed, same run", NULL},
+    {"pcm.profile", FIELD_TEXT, AT(pcm.profile), SIZE(pcm.profile), "hermes-2dev",
+     "device law: aihwkit, hermes-1dev, hermes-2dev or quiet", profiles},
+    {"pcm.cores", FIELD_INT, AT(pcm.cores), 1, 64, "16",
+     "256 x 256 cores on the chip, one per segment of a skill", NULL},
+    {"pcm.rounding", FIELD_WORD, AT(pcm.rounding), 0, 0, "stochastic",
+     "of updates to whole steps: stochastic, nearest or none", roundings},
+    {"pcm.update_step", FIELD_NUMBER, AT(pcm.update_step), 1e-6, 1, "0.0625",
+     "smallest change of a cell, as a share of its range", NULL},
+    {"pcm.adc_bits", FIELD_INT, AT(pcm.adc_bits), 0, 12, "8",
+     "resolution of a column read, 4 to 12; 0: exact", NULL},
+    {"pcm.compensate", FIELD_WORD, AT(pcm.compensate), 0, 0, "per-column",
+     "drift compensation: per-column or none", compensations},
+    {"learning.updates", FIELD_INT, AT(learning.updates), 1, 20, "5",
+     "weight updates per showing, at most", NULL},
+    {"learning.stop_below_mm", FIELD_NUMBER, AT(learning.stop_below_mm), 0, 1000, "5",
+     "tip error at which learning is done", NULL},
+    {"learning.rehearse", FIELD_BOOL, AT(learning.rehearse), 0, 0, "true",
+     "measure a skill with the arm still before it runs, and learn it again when bad", NULL},
+    {"control.track", FIELD_WORD, AT(control.track), 0, 0, "velocity",
+     "what servo error is measured against: velocity (the network's own path), "
+     "target (the taught path), open (nothing)", tracks},
+    {"control.position_gain_per_s", FIELD_NUMBER, AT(control.position_gain_per_s), 0, 50,
+     "2", "rad/s for every rad of servo error", NULL},
+    {"control.lead_ms", FIELD_NUMBER, AT(control.lead_ms), 0, 100, "0",
+     "feed-forward lead against servo lag", NULL},
+    {"control.endpoint", FIELD_ENDPOINT, AT(control.endpoint), SIZE(control.endpoint),
+     "ipc:///run/armd/control", "where commands are taken", NULL},
+    {"telemetry.endpoint", FIELD_ENDPOINT, AT(telemetry.endpoint),
+     SIZE(telemetry.endpoint), "ipc:///run/armd/telemetry", "where telemetry goes out", NULL},
+    {"telemetry.rate_Hz", FIELD_INT, AT(telemetry.rate_Hz), 1, 1000, "100",
+     "state messages per second", NULL},
+    {"telemetry.spikes", FIELD_BOOL, AT(telemetry.spikes), 0, 0, "true",
+     "send the spikes of every tick as well", NULL},
+    {"state_dir", FIELD_PATH, AT(state_dir), SIZE(state_dir), "/var/lib/armd",
+     "skills and the state of the chip are kept here", NULL},
+    {"realtime.policy", FIELD_WORD, AT(realtime.policy), 0, 0, "prefer",
+     "SCHED_FIFO for the control loop: require, prefer or off", policies},
+    {"realtime.priority", FIELD_INT, AT(realtime.priority), 1, 99, "60",
+     "of SCHED_FIFO", NULL},
+    {"realtime.cpu", FIELD_INT, AT(realtime.cpu), -1, 1023, "-1",
+     "processor of the control loop; -1: any", NULL},
+};
+
+#define AT_JOINT(member) offsetof(struct config_joint, member)
+static const struct field joint_fields[] = {
+    {"name", FIELD_TEXT, AT_JOINT(name), 0, ARM_NAME_LEN, NULL,
+     "of a hinge in the arm description", NULL},
+    {"id", FIELD_INT, AT_JOINT(id), 0, 252, NULL, "of the servo on the bus", NULL},
+    {"v_max_rad_s", FIELD_NUMBER, AT_JOINT(v_max_rad_s), 0.01, 50, NULL,
+     "highest speed", NULL},
+    {"a_max_rad_s2", FIELD_NUMBER, AT_JOINT(a_max_rad_s2), 0.01, 1000, NULL,
+     "highest acceleration", NULL},
+};
+/* clang-format on */
+
+enum {
+    N_FIELDS = sizeof(fields) / sizeof(fields[0]),
+    N_JOINT_FIELDS = sizeof(joint_fields) / sizeof(joint_fields[0]),
+    N_SECTIONS = 8,
+    N_NAMES_MAX = 16
+};
+_Static_assert(N_FIELDS <= 64, "struct config.given has a bit per field");
+
+static const char *const sections[N_SECTIONS] = {
+    "arm", "network", "pcm", "learning", "control", "telemetry", "realtime", "state_dir"};
+
+/* What a load needs besides the struct: where each key stands. */
+struct load {
+    struct config_reader r;
+    struct config *cfg;
+    int line[N_FIELDS]; /* of the value, or of the section it is missing from */
+    int joint_line[ARM_MAX_JOINTS];
+};
+
+static int field_line(const struct load *l, const char *key)
+{
+    for (int k = 0; k < N_FIELDS; k++)
+        if (!strcmp(fields[k].key, key))
+            return l->line[k];
+    return 1;
+}
+
+/* The name of the field inside `section`, or NULL when it belongs elsewhere. */
+static const char *leaf_of(const char *key, const char *section)
+{
+    size_t n = strlen(section);
+    return !strncmp(key, section, n) && key[n] == '.' ? key + n + 1 : NULL;
+}
+
+static void read_section(struct load *l, yaml_node_t *root, const char *section)
+{
+    const char *names[N_NAMES_MAX];
+    int n = 0;
+    for (int k = 0; k < N_FIELDS; k++)
+        if (leaf_of(fields[k].key, section))
+            names[n++] = leaf_of(fields[k].key, section);
+    if (!strcmp(section, "arm"))
+        names[n++] = "joints";
+
+    yaml_node_t *map = config_reader_find(&l->r, root, section);
+    int line = config_reader_line(map ? map : root);
+    if (map && map->type != YAML_MAPPING_NODE) {
+        config_reader_blame(&l->r, line, section, "must be a mapping of keys to values");
+        return;
+    }
+    char prefix[KEY_LEN];
+    snprintf(prefix, sizeof(prefix), "%s.", section);
+    if (map)
+        config_reader_check_map(&l->r, map, prefix, names, n);
+    for (int k = 0; k < N_FIELDS; k++) {
+        const char *leaf = leaf_of(fields[k].key, section);
+        if (!leaf)
+            continue;
+        const yaml_node_t *node = config_reader_find(&l->r, map, leaf);
+        l->line[k] = node ? config_reader_line(node) : line;
+        l->cfg->given |= (uint64_t)(node != NULL) << k;
+        config_field_read(&l->r, &fields[k], fields[k].key, node, line, l->cfg);
+    }
+}
+
+static void read_top_fields(struct load *l, yaml_node_t *root)
+{
+    for (int k = 0; k < N_FIELDS; k++) {
+        if (strchr(fields[k].key, '.'))
+            continue;
+        const yaml_node_t *node = config_reader_find(&l->r, root, fields[k].key);
+        l->cfg->given |= (uint64_t)(node != NULL) << k;
+        config_field_read(&l->r, &fields[k], fields[k].key, node, 1, l->cfg);
+    }
+}
+
+static void read_joint(struct load *l, yaml_node_t *map, int k)
+{
+    char prefix[KEY_LEN], key[2 * KEY_LEN];
+    const char *names[N_JOINT_FIELDS];
+    int line = l->joint_line[k] = config_reader_line(map);
+    snprintf(prefix, sizeof(prefix), "arm.joints[%d].", k);
+    if (map->type != YAML_MAPPING_NODE) {
+        snprintf(key, sizeof(key), "arm.joints[%d]", k);
+        config_reader_blame(&l->r, line, key,
+                            "must be {name, id, v_max_rad_s, a_max_rad_s2}");
+        return;
+    }
+    for (int i = 0; i < N_JOINT_FIELDS; i++)
+        names[i] = joint_fields[i].key;
+    config_reader_check_map(&l->r, map, prefix, names, N_JOINT_FIELDS);
+    for (int i = 0; i < N_JOINT_FIELDS; i++) {
+        snprintf(key, sizeof(key), "%s%s", prefix, names[i]);
+        config_field_read(&l->r, &joint_fields[i], key,
+                          config_reader_find(&l->r, map, names[i]), line,
+                          &l->cfg->arm.joints[k]);
+    }
+}
+
+static void check_joint_unique(struct load *l, int k)
+{
+    const struct config_joint *joints = l->cfg->arm.joints;
+    char key[KEY_LEN];
+    for (int i = 0; i < k; i++) {
+        if (*joints[k].name && !strcmp(joints[i].name, joints[k].name)) {
+            snprintf(key, sizeof(key), "arm.joints[%d].name", k);
+            config_reader_blame(&l->r, l->joint_line[k], key,
+                                "'%s' is already the name of arm.joints[%d]",
+                                joints[k].name, i);
+        }
+        if (joints[k].id >= 0 && joints[i].id == joints[k].id) {
+            snprintf(key, sizeof(key), "arm.joints[%d].id", k);
+            config_reader_blame(&l->r, l->joint_line[k], key,
+                                "%d is already the id of arm.joints[%d]", joints[k].id,
+                                i);
+        }
+    }
+}
+
+static void read_joints(struct load *l, yaml_node_t *root)
+{
+    yaml_node_t *arm = config_reader_find(&l->r, root, "arm");
+    yaml_node_t *list = config_reader_find(&l->r, arm, "joints");
+    int line = config_reader_line(list ? list : arm ? arm : root);
+    if (!list || list->type != YAML_SEQUENCE_NODE) {
+        config_reader_blame(&l->r, line, "arm.joints",
+                            list ? "must be a list" : "is missing (the list of joints)");
+        return;
+    }
+    const yaml_node_item_t *item = list->data.sequence.items.start;
+    long n = list->data.sequence.items.top - item;
+    if (n < 1 || n > ARM_MAX_JOINTS) {
+        config_reader_blame(&l->r, line, "arm.joints", "%ld joints, 1 to %d are allowed",
+                            n, ARM_MAX_JOINTS);
+        return;
+    }
+    l->cfg->arm.n_joints = (int)n;
+    for (int k = 0; k < n; k++) {
+        l->cfg->arm.joints[k].id = -1;
+        read_joint(l, yaml_document_get_node(&l->r.doc, item[k]), k);
+        check_joint_unique(l, k);
+    }
+}
+
+/* Rules between keys; only asked when every key is right by itself. */
+static void check_relations(struct load *l)
+{
+    const struct config *c = l->cfg;
+    if (c->arm.rate_Hz * c->network.tick_ms % 1000)
+        config_reader_blame(&l->r, field_line(l, "arm.rate_Hz"), "arm.rate_Hz",
+                            "%d is not a multiple of the tick rate, %g Hz at "
+                            "network.tick_ms %d",
+                            c->arm.rate_Hz, 1000.0 / c->network.tick_ms,
+                            c->network.tick_ms);
+    if (c->pcm.adc_bits > 0 && c->pcm.adc_bits < 4)
+        config_reader_blame(&l->r, field_line(l, "pcm.adc_bits"), "pcm.adc_bits",
+                            "%d is neither 0 nor 4 to 12", c->pcm.adc_bits);
+    if (!strcmp(c->control.endpoint, c->telemetry.endpoint))
+        config_reader_blame(&l->r, field_line(l, "telemetry.endpoint"),
+                            "telemetry.endpoint", "is the same as control.endpoint");
+}
+
+int config_parse(struct config *cfg, const char *path, const char *text, size_t len,
+                 FILE *problems)
+{
+    struct load l = {.cfg = cfg};
+    *cfg = (struct config){0};
+    snprintf(cfg->path, sizeof(cfg->path), "%s", path);
+    int rc = config_reader_open(&l.r, path, text, len, problems);
+    if (rc)
+        return rc;
+    yaml_node_t *root = yaml_document_get_root_node(&l.r.doc);
+    if (root->type != YAML_MAPPING_NODE) {
+        config_reader_blame(&l.r, config_reader_line(root), NULL,
+                            "must be a mapping with the keys arm, network, ...");
+    } else {
+        config_reader_check_map(&l.r, root, "", sections, N_SECTIONS);
+        for (int k = 0; k < N_SECTIONS - 1; k++)
+            read_section(&l, root, sections[k]);
+        read_top_fields(&l, root);
+        read_joints(&l, root);
+        if (!l.r.n_problems)
+            check_relations(&l);
+    }
+    config_reader_close(&l.r);
+    return l.r.n_problems ? -EINVAL : 0;
+}
+
+int config_load(struct config *cfg, const char *path, FILE *problems)
+{
+    FILE *file = fopen(path, "r");
+    char *text = malloc(FILE_MAX_BYTES + 1);
+    int rc = file && text ? 0 : -ENOENT;
+    size_t len = 0;
+    if (!rc) {
+        len = fread(text, 1, FILE_MAX_BYTES + 1, file);
+        rc = ferror(file) ? -ENOENT : 0;
+    }
+    if (rc)
+        fprintf(problems, "%s: cannot be read: %m\n", path);
+    else if (len > FILE_MAX_BYTES) {
+        fprintf(problems, "%s: is larger than 1 MiB\n", path);
+        rc = -EINVAL;
+    } else
+        rc = config_parse(cfg, path, text, len, problems);
+    free(text);
+    if (file)
+        fclose(file);
+    return rc;
+}
+
+static void print_joints(const struct config *cfg, FILE *out)
+{
+    fprintf(out,
+            "  joints: # in the order of the network's outputs; all angles in rad\n");
+    for (int k = 0; k < cfg->arm.n_joints; k++) {
+        fputs("    - {", out);
+        for (int i = 0; i < N_JOINT_FIELDS; i++) {
+            fprintf(out, "%s%s: ", i ? ", " : "", joint_fields[i].key);
+            config_field_print(&joint_fields[i], &cfg->arm.joints[k], out);
+        }
+        fputs("}\n", out);
+    }
+}
+
+static void print_field(const struct config *cfg, int k, FILE *out)
+{
+    const char *dot = strchr(fields[k].key, '.');
+    fprintf(out, "%s%s: ", dot ? "  " : "", dot ? dot + 1 : fields[k].key);
+    config_field_print(&fields[k], cfg, out);
+    fprintf(out, " # %s%s\n", fields[k].note, cfg->given >> k & 1 ? "" : " [default]");
+}
+
+void config_print(const struct config *cfg, FILE *out)
+{
+    fprintf(out, "# %s, as armd understands it\n", cfg->path);
+    for (int s = 0; s < N_SECTIONS - 1; s++) {
+        fprintf(out, "%s:\n", sections[s]);
+        for (int k = 0; k < N_FIELDS; k++)
+            if (leaf_of(fields[k].key, sections[s]))
+                print_field(cfg, k, out);
+        if (s == 0)
+            print_joints(cfg, out);
+    }
+    for (int k = 0; k < N_FIELDS; k++)
+        if (!strchr(fields[k].key, '.'))
+            print_field(cfg, k, out);
+}

@@ -1,0 +1,90 @@
+/* config.h - everything armd reads from its YAML file; filled once, const from then on.
+ *
+ * The keys, their units and their ranges are one table in config.c, and config_print
+ * explains them.  Relative paths are taken relative to the YAML file and stored absolute.
+ * All calls are slow.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "robot/arm.h"   /* ARM_MAX_JOINTS, ARM_NAME_LEN */
+#include "snn/synapse.h" /* enum rounding */
+
+enum { CONFIG_PATH_LEN = 512, CONFIG_PORT_LEN = 128, CONFIG_WORD_LEN = 32 };
+
+enum config_driver { DRIVER_DYNAMIXEL, DRIVER_FEETECH };
+enum config_on_exit { ON_EXIT_HOLD, ON_EXIT_PARK, ON_EXIT_LIMP };
+enum config_backend { BACKEND_IDEAL, BACKEND_PCM };
+enum config_compensate { COMPENSATE_PER_COLUMN, COMPENSATE_NONE };
+enum config_track { TRACK_VELOCITY, TRACK_TARGET, TRACK_OPEN };
+enum config_policy { REALTIME_REQUIRE, REALTIME_PREFER, REALTIME_OFF };
+
+struct config_joint {
+    char name[ARM_NAME_LEN];
+    int id; /* of the servo on the bus */
+    double v_max_rad_s, a_max_rad_s2;
+};
+
+struct config {
+    char path[CONFIG_PATH_LEN]; /* the file itself, as it was named */
+    uint64_t given;             /* bit k: key k of the table stood in the file */
+    struct {
+        char model[CONFIG_PATH_LEN]; /* MJCF */
+        enum config_driver driver;
+        char port[CONFIG_PORT_LEN];
+        int baud_Bd, rate_Hz, n_joints; /* the rate is a multiple of the tick rate */
+        struct config_joint joints[ARM_MAX_JOINTS];
+        enum config_on_exit on_exit;
+    } arm;
+    struct {
+        char weights[CONFIG_PATH_LEN]; /* safetensors */
+        enum config_backend backend;
+        int tick_ms, seed;
+    } network;
+    struct {
+        char profile[CONFIG_WORD_LEN]; /* for pcm_profile_find */
+        int cores;
+        enum rounding rounding;
+        double update_step; /* smallest change of a cell, as a share of its range */
+        int adc_bits;       /* 0: no quantisation */
+        enum config_compensate compensate;
+    } pcm;
+    struct {
+        int updates;
+        double stop_below_mm; /* where learning ends early */
+        bool rehearse;
+    } learning;
+    struct {
+        enum config_track track;
+        double position_gain_per_s, lead_ms;
+        char endpoint[CONFIG_PATH_LEN];
+    } control;
+    struct {
+        char endpoint[CONFIG_PATH_LEN];
+        int rate_Hz;
+        bool spikes;
+    } telemetry;
+    char state_dir[CONFIG_PATH_LEN];
+    struct {
+        enum config_policy policy;
+        int priority, cpu; /* cpu -1: any */
+    } realtime;
+};
+
+/* Reads path.  Every problem, not the first alone, is one line in `problems` (for a
+ * string: open_memstream), "FILE:LINE: arm.rate_Hz: 5000 is above 1000".  0, -ENOENT when
+ * the file cannot be read, -EINVAL when there is a problem; *cfg is then not to be used. */
+int config_load(struct config *cfg, const char *path, FILE *problems);
+
+/* The same from memory; path gives the name for messages and the base of relative paths. */
+int config_parse(struct config *cfg, const char *path, const char *text, size_t len,
+                 FILE *problems);
+
+/* The configuration in force, as YAML with a comment for every key. */
+void config_print(const struct config *cfg, FILE *out);
+
+#endif

@@ -1,0 +1,46 @@
+/* fault.h - everything that takes the arm down the one road to a safe state.
+ *
+ * A fault is latched, named in `status` and in an event, ramps the arm to a stop, and
+ * waits for `reset`, which is refused while the cause is still there.
+ */
+#ifndef DAEMON_FAULT_H
+#define DAEMON_FAULT_H
+
+#include <stdint.h>
+
+/* States of the machine, as `status` names them. */
+enum arm_state {
+    STATE_IDLE,     /* holds its pose, takes commands */
+    STATE_LIMP,     /* torque off */
+    STATE_GUIDING,  /* led by hand */
+    STATE_LEARNING, /* holds its pose while a skill is learned */
+    STATE_RUNNING,  /* moves */
+    STATE_STOPPING, /* ramps to rest */
+    STATE_FAULT,    /* at rest, latched */
+    STATE_ESTOP,    /* at rest at once, latched */
+    N_STATES
+};
+const char *arm_state_name(enum arm_state state);
+
+enum fault {
+    FAULT_BUS_LOST,       /* the port is gone */
+    FAULT_STALE_SAMPLE,   /* servos stopped answering */
+    FAULT_SERVO_ERROR,    /* a servo latched a hardware error */
+    FAULT_POSITION_LIMIT, /* a joint is outside its range */
+    FAULT_FOLLOWING,      /* the arm does not do what it is told */
+    FAULT_OVERRUN_BURST,  /* the loop lost half of its cycles for a second */
+    FAULT_NETWORK,        /* the network's output is not a finite number */
+    N_FAULTS
+};
+
+struct fault_entry {
+    const char *name, *cause, *way_out;
+};
+const struct fault_entry *fault_entry(enum fault fault);
+
+static inline uint32_t fault_bit(enum fault fault)
+{
+    return 1u << fault;
+}
+
+#endif

@@ -1,0 +1,258 @@
+/* loop.c - the thread, its clock, and what goes in and out of it. */
+#include "daemon/loop.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h> /* PR_SET_TIMERSLACK */
+#include <time.h>
+
+#include "daemon/loop_impl.h"
+
+enum { COMMANDS = 64, EVENTS = 256, SAMPLES = 512 };
+enum { H_WAKE, H_CYCLE, H_BUS };
+static const int64_t SECOND_ns = 1000000000;
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * SECOND_ns + t.tv_nsec;
+}
+
+static void sleep_until(int64_t t_ns)
+{
+    struct timespec t = {t_ns / SECOND_ns, t_ns % SECOND_ns};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+        ;
+}
+
+struct loop *loop_create(const struct loop_params *p, const struct network *net,
+                         struct arm *arm)
+{
+    struct loop *l = calloc(1, sizeof(*l));
+    if (!l)
+        return NULL;
+    l->p = *p;
+    l->arm = arm;
+    l->state = STATE_FAULT; /* until there is an arm */
+    l->faults = fault_bit(FAULT_BUS_LOST);
+    l->after_stop = STATE_IDLE;
+    l->limits = (struct limit_params){.n = p->joints, .dt_s = 1.0f / (float)p->rate_Hz};
+    for (int k = 0; k < p->joints; k++) {
+        l->limits.v_max_rad_s[k] = p->v_max_rad_s[k];
+        l->limits.a_max_rad_s2[k] = p->a_max_rad_s2[k];
+        l->limits.lo_rad[k] = p->lo_rad[k];
+        l->limits.hi_rad[k] = p->hi_rad[k];
+    }
+    l->player = player_create(net);
+    l->commands = ring_create(sizeof(struct loop_command), COMMANDS);
+    l->events = ring_create(sizeof(struct loop_event), EVENTS);
+    l->samples = ring_create(sizeof(struct loop_sample), SAMPLES);
+    if (l->player && l->commands && l->events && l->samples)
+        return l;
+    loop_destroy(l);
+    return NULL;
+}
+
+void loop_destroy(struct loop *l)
+{
+    if (!l)
+        return;
+    if (l->is_started) {
+        struct loop_command c = {.type = COMMAND_EXIT};
+        ring_push(l->commands, &c);
+        pthread_join(l->thread, NULL);
+    }
+    bus_close(l->bus);
+    player_destroy(l->player);
+    ring_destroy(l->commands);
+    ring_destroy(l->events);
+    ring_destroy(l->samples);
+    arm_close(l->arm);
+    free(l);
+}
+
+void loop_post(struct loop *l, struct loop_event *e)
+{
+    ring_push(l->events, e); /* full: the service is gone; motion goes on safely */
+}
+
+static void publish_snapshot(struct loop *l)
+{
+    unsigned s = atomic_load_explicit(&l->sequence, memory_order_relaxed);
+    atomic_store_explicit(&l->sequence, s + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    struct loop_snapshot *out = &l->snapshot;
+    out->state = l->state;
+    out->faults = l->faults;
+    out->has_bus = l->bus != NULL && l->has_sample;
+    out->cycles = l->cycles;
+    out->overruns = l->overruns;
+    for (int k = 0; k < l->p.joints; k++)
+        out->q_rad[k] = (double)l->sample.q_rad[k];
+    if (l->bus)
+        out->missed_replies = bus_counters(l->bus).missed;
+    atomic_store_explicit(&l->sequence, s + 2, memory_order_release);
+}
+
+struct loop_snapshot loop_snapshot(const struct loop *l)
+{
+    struct loop_snapshot copy;
+    unsigned before, after;
+    do {
+        before = atomic_load_explicit(&l->sequence, memory_order_acquire);
+        memcpy(&copy, &l->snapshot, sizeof(copy));
+        atomic_thread_fence(memory_order_acquire);
+        after = atomic_load_explicit(&l->sequence, memory_order_relaxed);
+    } while (before != after || before & 1);
+    return copy;
+}
+
+bool loop_command(struct loop *l, const struct loop_command *c)
+{
+    return ring_push(l->commands, c);
+}
+
+bool loop_event(struct loop *l, struct loop_event *e)
+{
+    return ring_pop(l->events, e);
+}
+
+bool loop_sample(struct loop *l, struct loop_sample *s)
+{
+    return ring_pop(l->samples, s);
+}
+
+struct loop_timing loop_timing(const struct loop *l)
+{
+    const struct histogram *full = l->histograms[!atomic_load(&l->filled)];
+    struct loop_snapshot s = loop_snapshot(l);
+    return (struct loop_timing){
+        histogram_percentiles(&full[H_WAKE]), histogram_percentiles(&full[H_CYCLE]),
+        histogram_percentiles(&full[H_BUS]), s.overruns, s.missed_replies};
+}
+
+static void drop_bus(struct loop *l)
+{
+    loop_motion_fault(l, FAULT_BUS_LOST, -1, 0.0);
+    loop_post(l, &(struct loop_event){
+                     .type = EVENT_BUS_DROPPED, .t_ns = now_ns(), .bus = l->bus});
+    l->bus = NULL;
+    l->has_sample = false;
+}
+
+static void take_sample(struct loop *l, int64_t t_ns)
+{
+    l->is_new = false;
+    if (!l->bus)
+        return;
+    int rc = bus_poll(l->bus, t_ns, &l->sample);
+    if (rc < 0) {
+        drop_bus(l);
+        return;
+    }
+    l->is_new = rc > 0;
+    l->cycles_without_sample = rc > 0 ? 0 : l->cycles_without_sample + 1;
+    if (rc > 0)
+        histogram_add(&l->histograms[atomic_load(&l->filled)][H_BUS],
+                      1000 * (int64_t)bus_counters(l->bus).round_trip_us);
+}
+
+/* once a second: the other set of histograms is filled from now on */
+static void turn_histograms(struct loop *l, int64_t t_ns)
+{
+    int next = !atomic_load(&l->filled);
+    for (int h = 0; h < 3; h++)
+        histogram_clear(&l->histograms[next][h]);
+    atomic_store(&l->filled, next);
+    if (l->lost_in_second > l->p.rate_Hz / 2)
+        loop_motion_fault(l, FAULT_OVERRUN_BURST, -1, l->lost_in_second);
+    l->lost_in_second = 0;
+    l->cycle_in_second = 0;
+    loop_post(l, &(struct loop_event){.type = EVENT_TIMING, .t_ns = t_ns});
+}
+
+static void one_cycle(struct loop *l, int64_t due_ns)
+{
+    int64_t start_ns = now_ns();
+    struct loop_command c;
+    histogram_add(&l->histograms[atomic_load(&l->filled)][H_WAKE], start_ns - due_ns);
+    take_sample(l, start_ns);
+    while (ring_pop(l->commands, &c))
+        loop_motion_command(l, &c, start_ns);
+    loop_motion_cycle(l, start_ns);
+    if (l->bus && bus_send(l->bus, start_ns, l->cmd_rad_s) < 0)
+        drop_bus(l);
+    int cycles_per_tick = (int)(l->p.tick_s * l->p.rate_Hz + 0.5);
+    if (l->cycles % (uint64_t)cycles_per_tick == 0) {
+        struct loop_sample s;
+        loop_motion_sample(l, start_ns, &s);
+        ring_push(l->samples, &s);
+        l->tick++;
+    }
+    l->cycles++;
+    publish_snapshot(l);
+    histogram_add(&l->histograms[atomic_load(&l->filled)][H_CYCLE], now_ns() - start_ns);
+    if (++l->cycle_in_second >= l->p.rate_Hz)
+        turn_histograms(l, start_ns);
+}
+
+static void *run_loop(void *arg)
+{
+    struct loop *l = arg;
+    const int64_t period_ns = SECOND_ns / l->p.rate_Hz;
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    int64_t due_ns = now_ns() + period_ns;
+    while (!l->is_ending || l->state == STATE_STOPPING) {
+        sleep_until(due_ns);
+        one_cycle(l, due_ns);
+        due_ns += period_ns;
+        int64_t late_ns = now_ns() - due_ns;
+        if (late_ns > 0) { /* lost cycles are counted and skipped, never caught up */
+            int64_t lost = late_ns / period_ns + 1;
+            l->overruns += (uint64_t)lost;
+            l->lost_in_second += (int)lost;
+            due_ns += lost * period_ns;
+        }
+    }
+    loop_post(l, &(struct loop_event){.type = EVENT_EXIT, .t_ns = now_ns()});
+    return NULL;
+}
+
+static int start_thread(struct loop *l, bool is_fifo)
+{
+    pthread_attr_t attr;
+    struct sched_param priority = {.sched_priority = l->p.priority};
+    pthread_attr_init(&attr);
+    if (is_fifo) {
+        pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+        pthread_attr_setschedpolicy(&attr, SCHED_FIFO);
+        pthread_attr_setschedparam(&attr, &priority);
+    }
+    if (l->p.cpu >= 0) {
+        cpu_set_t cpus;
+        CPU_ZERO(&cpus);
+        CPU_SET(l->p.cpu, &cpus);
+        pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
+    }
+    int rc = pthread_create(&l->thread, &attr, run_loop, l);
+    pthread_attr_destroy(&attr);
+    return -rc;
+}
+
+int loop_start(struct loop *l)
+{
+    int rc = -EPERM;
+    if (l->p.policy != LOOP_RT_OFF) {
+        l->snapshot.is_realtime = true; /* the thread never writes this field */
+        rc = start_thread(l, true);
+    }
+    if (rc < 0 && l->p.policy != LOOP_RT_REQUIRE) {
+        l->snapshot.is_realtime = false;
+        rc = start_thread(l, false);
+    }
+    l->is_started = rc == 0;
+    return rc;
+}

@@ -1,0 +1,77 @@
+/* loop_impl.h - the inside of the loop, shared by its halves loop.c (thread, clock, rings)
+ * and loop_motion.c (state machine, references); for them alone. */
+#ifndef DAEMON_LOOP_IMPL_H
+#define DAEMON_LOOP_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "daemon/loop.h"
+#include "daemon/move.h"
+#include "daemon/player.h"
+#include "daemon/ring.h"
+#include "robot/limit.h"
+
+enum motion { MOTION_HOLD, MOTION_MOVE, MOTION_PLAY };
+
+/* sums over a run, one term a servo sample */
+struct run_sums {
+    uint64_t n, overruns_before;
+    double tip, tip_max, omega, tracking, network;
+};
+
+struct loop {
+    struct loop_params p;
+    struct arm *arm;
+    struct player *player;
+    struct ring *commands, *events, *samples;
+    pthread_t thread;
+    bool is_started;
+
+    /* the rest belongs to the thread */
+    struct bus *bus;
+    struct bus_sample sample;
+    bool has_sample; /* sample holds a measured pose of this bus */
+    bool has_met;    /* there has been an arm since the start */
+    bool is_new;     /* sample is of this cycle */
+    int cycles_without_sample;
+    struct limit_params limits;
+    struct limit_state limited;
+    enum arm_state state, after_stop;
+    uint32_t faults;
+    enum motion motion;
+    int64_t motion_start_ns;
+    struct move move;
+    double hold_rad[ARM_MAX_JOINTS];
+    struct loop_command run; /* the run in progress */
+    int runs_left;
+    bool is_play_next; /* the move in progress leads to the start of a skill */
+    struct run_sums sums;
+    float cmd_rad_s[ARM_MAX_JOINTS];
+    double ref_rad[ARM_MAX_JOINTS];
+    bool is_ending; /* COMMAND_EXIT was seen */
+    uint64_t cycles, overruns, tick;
+    int lost_in_second; /* cycles lost in the running second */
+    int cycle_in_second;
+    struct histogram histograms[2][3]; /* wake, cycle, bus: one set filled, one read */
+    atomic_int filled;
+
+    atomic_uint sequence; /* seqlock around snapshot */
+    struct loop_snapshot snapshot;
+};
+
+/* One cycle of the state machine: from the sample to cmd_rad_s. */
+void loop_motion_cycle(struct loop *l, int64_t now_ns);
+
+/* A command from the ring. */
+void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t now_ns);
+
+/* Latches a fault and takes the road to rest. */
+void loop_motion_fault(struct loop *l, enum fault fault, int joint, double value);
+
+/* The sample of this tick, for the ring. */
+void loop_motion_sample(struct loop *l, int64_t now_ns, struct loop_sample *s);
+
+void loop_post(struct loop *l, struct loop_event *e);
+
+#endif

@@ -1,0 +1,440 @@
+/* loop_motion.c - what the arm does in a cycle: state machine, reference, command.
+ *
+ *     command = v_ref(t + lead) + gain (q_ref(t_sample) - q_sample)
+ *
+ * then limited against the previous command.  The lead makes up for the lag of the servos;
+ * the gain removes what they leave over.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "daemon/loop_impl.h"
+
+static const double OUTSIDE_rad = 0.05;   /* measured so far out of range: a fault */
+static const double FOLLOWING_rad = 0.35; /* further than any healthy servo lags */
+static const double AT_START_rad = 0.01;  /* near enough to begin a skill */
+static const float REST_rad_s = 1e-4f;    /* a command below is rest */
+enum { STALE_CYCLES = 12 };               /* bridged silently: lost replies happen */
+
+static void set_state(struct loop *l, enum arm_state to, int64_t now_ns)
+{
+    if (to == l->state)
+        return;
+    loop_post(l, &(struct loop_event){
+                     .type = EVENT_STATE, .t_ns = now_ns, .from = l->state, .to = to});
+    l->state = to;
+}
+
+static void hold_here(struct loop *l)
+{
+    l->motion = MOTION_HOLD;
+    for (int k = 0; k < l->p.joints; k++)
+        l->hold_rad[k] = (double)l->sample.q_rad[k];
+}
+
+static double seconds(int64_t from_ns, int64_t to_ns)
+{
+    return 1e-9 * (double)(to_ns - from_ns);
+}
+
+static void finish_run(struct loop *l, int64_t now_ns, bool is_complete)
+{
+    const struct run_sums *s = &l->sums;
+    double n = s->n ? (double)s->n : 1.0;
+    struct loop_event e = {.type = EVENT_RUN_DONE, .t_ns = now_ns};
+    e.run = (struct loop_run){.tip_rmse_mm = 1e3 * sqrt(s->tip / n),
+                              .tip_max_mm = 1e3 * s->tip_max,
+                              .omega_rmse_rad_s = sqrt(s->omega / n),
+                              .tracking_rmse_mm = 1e3 * sqrt(s->tracking / n),
+                              .network_rmse_mm = 1e3 * sqrt(s->network / n),
+                              .overruns = l->overruns - s->overruns_before,
+                              .is_complete = is_complete,
+                              .skill = l->run.skill};
+    loop_post(l, &e);
+}
+
+/* leaves the motion in progress, if any, and ramps to rest; `after` comes then */
+static void stop(struct loop *l, enum arm_state after, int64_t now_ns)
+{
+    if (l->run.skill && l->state == STATE_RUNNING)
+        finish_run(l, now_ns, false);
+    l->run.skill = NULL;
+    l->is_play_next = false;
+    l->motion = MOTION_HOLD;
+    l->after_stop = after;
+    set_state(l, STATE_STOPPING, now_ns);
+}
+
+void loop_motion_fault(struct loop *l, enum fault fault, int joint, double value)
+{
+    if (l->faults & fault_bit(fault))
+        return;
+    int64_t now_ns = l->sample.t_ns;
+    l->faults |= fault_bit(fault);
+    loop_post(l, &(struct loop_event){.type = EVENT_FAULT,
+                                      .t_ns = now_ns,
+                                      .fault = fault,
+                                      .joint = joint,
+                                      .value = value});
+    if (l->state == STATE_ESTOP)
+        return;
+    stop(l, STATE_FAULT, now_ns);
+    if (fault == FAULT_BUS_LOST) { /* nobody is there to be ramped down */
+        memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
+        memset(&l->limited, 0, sizeof(l->limited));
+        set_state(l, STATE_FAULT, now_ns);
+    }
+}
+
+static void begin_play(struct loop *l, int64_t now_ns)
+{
+    double q[ARM_MAX_JOINTS];
+    for (int k = 0; k < l->p.joints; k++) {
+        l->hold_rad[k] = (double)l->sample.q_rad[k];
+        q[k] = l->run.from_start ? l->run.skill->q_start_rad[k] : l->hold_rad[k];
+        if (l->run.from_start)
+            l->hold_rad[k] = q[k]; /* joints beyond the network stay there */
+    }
+    player_start(l->player, l->run.skill, q, l->run.speed);
+    l->motion = MOTION_PLAY;
+    l->motion_start_ns = now_ns;
+    l->is_play_next = false;
+    l->sums = (struct run_sums){.overruns_before = l->overruns};
+}
+
+static void begin_move(struct loop *l, const double *q_rad, double v_scale,
+                       int64_t now_ns)
+{
+    double from[ARM_MAX_JOINTS];
+    for (int k = 0; k < l->p.joints; k++)
+        from[k] = (double)l->sample.q_rad[k];
+    move_plan(&l->move, l->p.joints, from, q_rad, l->p.v_max_rad_s, l->p.a_max_rad_s2,
+              v_scale);
+    l->motion = MOTION_MOVE;
+    l->motion_start_ns = now_ns;
+}
+
+/* to the taught start first, unless it is where the arm is */
+static void begin_run(struct loop *l, int64_t now_ns)
+{
+    double farthest = 0.0;
+    for (int k = 0; k < l->p.joints && l->run.from_start; k++)
+        farthest = fmax(farthest,
+                        fabs(l->run.skill->q_start_rad[k] - (double)l->sample.q_rad[k]));
+    if (farthest > AT_START_rad) {
+        begin_move(l, l->run.skill->q_start_rad, 0.5, now_ns);
+        l->is_play_next = true;
+    } else {
+        begin_play(l, now_ns);
+    }
+}
+
+static uint32_t remaining_faults(const struct loop *l)
+{
+    uint32_t left = 0;
+    if (!l->bus)
+        left |= fault_bit(FAULT_BUS_LOST);
+    else if (!l->has_sample || l->cycles_without_sample > STALE_CYCLES)
+        left |= fault_bit(FAULT_STALE_SAMPLE);
+    for (int k = 0; k < l->p.joints; k++)
+        if (l->bus && l->sample.error[k])
+            left |= fault_bit(FAULT_SERVO_ERROR);
+    return left;
+}
+
+static void reset(struct loop *l, int64_t now_ns)
+{
+    uint32_t left = remaining_faults(l);
+    if (l->state == STATE_FAULT || l->state == STATE_ESTOP || l->faults) {
+        if (!left) {
+            l->faults = 0;
+            hold_here(l);
+            set_state(l, STATE_IDLE, now_ns);
+        }
+    }
+    loop_post(l,
+              &(struct loop_event){.type = EVENT_RESET, .t_ns = now_ns, .faults = left});
+}
+
+static void estop(struct loop *l, int64_t now_ns)
+{
+    if (l->run.skill && l->state == STATE_RUNNING)
+        finish_run(l, now_ns, false);
+    l->run.skill = NULL;
+    l->is_play_next = false;
+    l->motion = MOTION_HOLD;
+    memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s)); /* at once: no ramp */
+    memset(&l->limited, 0, sizeof(l->limited));
+    set_state(l, STATE_ESTOP, now_ns);
+}
+
+static void adopt_bus(struct loop *l, struct bus *bus)
+{
+    l->bus = bus;
+    l->has_sample = false;
+    l->cycles_without_sample = 0;
+}
+
+void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t now_ns)
+{
+    bool is_idle = l->state == STATE_IDLE && l->has_sample;
+    if (c->type == COMMAND_BUS) {
+        adopt_bus(l, c->bus);
+    } else if (c->type == COMMAND_ESTOP) {
+        estop(l, now_ns);
+    } else if (c->type == COMMAND_RESET) {
+        reset(l, now_ns);
+    } else if (c->type == COMMAND_EXIT) {
+        l->is_ending = true;
+        if (l->state == STATE_RUNNING || l->state == STATE_LEARNING)
+            stop(l, STATE_IDLE, now_ns);
+    } else if (c->type == COMMAND_STOP) {
+        if (l->state == STATE_RUNNING)
+            stop(l, STATE_IDLE, now_ns);
+    } else if (c->type == COMMAND_LEARNED) {
+        if (l->state == STATE_LEARNING)
+            set_state(l, STATE_IDLE, now_ns);
+    } else if (!is_idle) {
+        loop_post(l, &(struct loop_event){
+                         .type = EVENT_REFUSED, .t_ns = now_ns, .command = c->type});
+    } else if (c->type == COMMAND_LEARN) {
+        set_state(l, STATE_LEARNING, now_ns);
+    } else if (c->type == COMMAND_MOVE) {
+        begin_move(l, c->q_rad, c->v_scale, now_ns);
+        set_state(l, STATE_RUNNING, now_ns);
+    } else if (c->type == COMMAND_RUN) {
+        l->run = *c;
+        l->runs_left = c->repeat;
+        begin_run(l, now_ns);
+        set_state(l, STATE_RUNNING, now_ns);
+    }
+}
+
+/* the pose the arm should have at t_s of the motion, and how fast it should move there;
+ * joints beyond the network hold */
+static void reference(struct loop *l, double t_s, double *q_rad, double *dq_rad_s)
+{
+    for (int k = 0; k < l->p.joints; k++) {
+        q_rad[k] = l->hold_rad[k];
+        dq_rad_s[k] = 0.0;
+    }
+    if (l->motion == MOTION_MOVE)
+        move_reference(&l->move, t_s, q_rad, dq_rad_s);
+    else if (l->motion == MOTION_PLAY)
+        player_reference(l->player, t_s, q_rad, dq_rad_s);
+}
+
+static double distance_squared(const double *a, const double *b)
+{
+    return (a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]) +
+           (a[2] - b[2]) * (a[2] - b[2]);
+}
+
+/* the taught pose at t_s, all joints */
+static void target(const struct loop *l, double t_s, double *q_rad, double *dq_rad_s)
+{
+    memset(dq_rad_s, 0, ARM_MAX_JOINTS * sizeof(double));
+    memcpy(q_rad, l->run.skill->q_start_rad, ARM_MAX_JOINTS * sizeof(double));
+    player_target(l->player, t_s, q_rad, dq_rad_s);
+}
+
+/* one more servo sample of a run: tips measured, taught, and by the network's own path */
+static void account(struct loop *l, double t_s, const double *ref_rad)
+{
+    double q[ARM_MAX_JOINTS], taught[ARM_MAX_JOINTS], dq[ARM_MAX_JOINTS];
+    double tip[3], tip_taught[3], tip_ref[3];
+    for (int k = 0; k < l->p.joints; k++)
+        q[k] = (double)l->sample.q_rad[k];
+    target(l, t_s, taught, dq);
+    arm_tip(l->arm, q, tip);
+    arm_tip(l->arm, taught, tip_taught);
+    arm_tip(l->arm, ref_rad, tip_ref);
+    struct run_sums *s = &l->sums;
+    double error = distance_squared(tip, tip_taught);
+    int n_net = l->run.skill->path->n_free;
+    s->n++;
+    s->tip += error;
+    s->tip_max = fmax(s->tip_max, sqrt(error));
+    s->tracking += distance_squared(tip, tip_ref);
+    s->network += distance_squared(tip_ref, tip_taught);
+    for (int k = 0; k < n_net; k++) {
+        double d = (double)l->sample.dq_rad_s[k] - dq[k];
+        s->omega += d * d / n_net;
+    }
+}
+
+static double motion_duration_s(const struct loop *l)
+{
+    return l->motion == MOTION_MOVE   ? l->move.duration_s
+           : l->motion == MOTION_PLAY ? player_duration_s(l->player)
+                                      : 0.0;
+}
+
+/* the reference has come to its end: what now? */
+static void end_motion(struct loop *l, int64_t now_ns)
+{
+    double q[ARM_MAX_JOINTS], dq[ARM_MAX_JOINTS];
+    reference(l, motion_duration_s(l), q, dq);
+    memcpy(l->hold_rad, q, sizeof(q));
+    if (l->motion == MOTION_MOVE && l->is_play_next) {
+        begin_play(l, now_ns);
+        return;
+    }
+    if (l->motion == MOTION_MOVE)
+        loop_post(l, &(struct loop_event){.type = EVENT_MOVE_DONE, .t_ns = now_ns});
+    if (l->motion == MOTION_PLAY) {
+        finish_run(l, now_ns, true);
+        if (--l->runs_left > 0) {
+            begin_run(l, now_ns);
+            return;
+        }
+    }
+    l->motion = MOTION_HOLD;
+    l->run.skill = NULL;
+    set_state(l, STATE_IDLE, now_ns);
+}
+
+/* wanted velocities of a state in which the arm is under control */
+static void follow(struct loop *l, int64_t now_ns, float *want)
+{
+    double q[ARM_MAX_JOINTS], dq[ARM_MAX_JOINTS], ahead[ARM_MAX_JOINTS];
+    double taught[ARM_MAX_JOINTS], unused[ARM_MAX_JOINTS];
+    double t_sample_s = seconds(l->motion_start_ns, l->sample.t_ns);
+    double gain = l->motion == MOTION_PLAY && l->p.track == LOOP_TRACK_OPEN
+                      ? 0.0
+                      : l->p.position_gain_per_s;
+    reference(l, seconds(l->motion_start_ns, now_ns) + l->p.lead_s, ahead, dq);
+    reference(l, t_sample_s, q, unused);
+    memcpy(l->ref_rad, q, sizeof(q));
+    const double *pull = q;
+    if (l->motion == MOTION_PLAY) {
+        if (l->is_new && t_sample_s >= 0.0 && t_sample_s <= motion_duration_s(l))
+            account(l, t_sample_s, q);
+        if (l->p.track == LOOP_TRACK_TARGET) {
+            target(l, t_sample_s, taught, unused);
+            pull = taught;
+        }
+    }
+    for (int k = 0; k < l->p.joints; k++) {
+        double error = pull[k] - (double)l->sample.q_rad[k];
+        want[k] = (float)(dq[k] + gain * error);
+        if (!isfinite(want[k]))
+            loop_motion_fault(l, FAULT_NETWORK, k, 0.0);
+        else if (fabs(error) > FOLLOWING_rad && l->motion != MOTION_HOLD)
+            loop_motion_fault(l, FAULT_FOLLOWING, k, error);
+    }
+}
+
+static void check_sample(struct loop *l)
+{
+    if (l->cycles_without_sample > STALE_CYCLES && l->bus && l->has_sample)
+        loop_motion_fault(l, FAULT_STALE_SAMPLE, -1, l->cycles_without_sample);
+    if (!l->is_new)
+        return;
+    for (int k = 0; k < l->p.joints; k++) {
+        double q = (double)l->sample.q_rad[k];
+        if (l->sample.error[k])
+            loop_motion_fault(l, FAULT_SERVO_ERROR, k, l->sample.error[k]);
+        if (l->state == STATE_RUNNING && (q < (double)l->p.lo_rad[k] - OUTSIDE_rad ||
+                                          q > (double)l->p.hi_rad[k] + OUTSIDE_rad))
+            loop_motion_fault(l, FAULT_POSITION_LIMIT, k, q);
+    }
+}
+
+static bool is_at_rest(const struct loop *l)
+{
+    for (int k = 0; k < l->p.joints; k++)
+        if (fabsf(l->cmd_rad_s[k]) > REST_rad_s)
+            return false;
+    return true;
+}
+
+/* the first sample of a bus: the arm is where it is */
+static void meet_arm(struct loop *l, int64_t now_ns)
+{
+    l->has_sample = true;
+    hold_here(l);
+    memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
+    memset(&l->limited, 0, sizeof(l->limited));
+    if (!l->has_met && l->faults == fault_bit(FAULT_BUS_LOST)) {
+        l->faults = 0; /* nothing happened yet: armd was only waiting for its arm */
+        set_state(l, STATE_IDLE, now_ns);
+    }
+    l->has_met = true;
+}
+
+void loop_motion_cycle(struct loop *l, int64_t now_ns)
+{
+    float want[ARM_MAX_JOINTS] = {0};
+    if (l->is_new && !l->has_sample)
+        meet_arm(l, now_ns);
+    check_sample(l);
+    if (!l->has_sample || !l->bus)
+        return;
+    bool is_under_control =
+        l->state == STATE_IDLE || l->state == STATE_RUNNING || l->state == STATE_LEARNING;
+    if (l->state == STATE_RUNNING &&
+        seconds(l->motion_start_ns, now_ns) >= motion_duration_s(l))
+        end_motion(l, now_ns);
+    if (is_under_control && l->cycles_without_sample <= STALE_CYCLES)
+        follow(l, now_ns, want);
+    if (l->state == STATE_ESTOP || l->state == STATE_FAULT) {
+        memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
+        return;
+    }
+    if (l->state == STATE_STOPPING)
+        limit_stop(&l->limits, &l->limited, l->cmd_rad_s);
+    else
+        limit_apply(&l->limits, &l->limited, l->sample.q_rad, want, l->cmd_rad_s);
+    if (l->state == STATE_STOPPING && is_at_rest(l)) {
+        hold_here(l);
+        set_state(l, l->after_stop, now_ns);
+    }
+}
+
+static void copy_tip(struct loop *l, const double *q_rad, float *tip_m)
+{
+    double tip[3];
+    arm_tip(l->arm, q_rad, tip);
+    for (int axis = 0; axis < 3; axis++)
+        tip_m[axis] = (float)tip[axis];
+}
+
+/* what the network and the teacher wanted at this moment */
+static void sample_play(struct loop *l, double t_s, struct loop_sample *s)
+{
+    double q[ARM_MAX_JOINTS], dq[ARM_MAX_JOINTS] = {0}, net[ARM_MAX_JOINTS] = {0};
+    target(l, t_s, q, dq);
+    player_velocity(l->player, t_s, net);
+    for (int k = 0; k < l->p.joints; k++) {
+        s->target_rad[k] = (float)q[k];
+        s->target_rad_s[k] = (float)dq[k];
+        s->net_rad_s[k] = (float)net[k];
+    }
+    copy_tip(l, q, s->target_tip_m);
+    s->n_spikes = player_spikes(l->player, t_s, s->spikes);
+}
+
+void loop_motion_sample(struct loop *l, int64_t now_ns, struct loop_sample *s)
+{
+    double q[ARM_MAX_JOINTS] = {0};
+    *s = (struct loop_sample){.t_ns = now_ns,
+                              .tick = l->tick,
+                              .state = l->state,
+                              .is_playing =
+                                  l->state == STATE_RUNNING && l->motion == MOTION_PLAY,
+                              .volts_V = l->sample.volts_V};
+    for (int k = 0; k < l->p.joints; k++) {
+        q[k] = (double)l->sample.q_rad[k];
+        s->q_rad[k] = l->sample.q_rad[k];
+        s->dq_rad_s[k] = l->sample.dq_rad_s[k];
+        s->cmd_rad_s[k] = l->cmd_rad_s[k];
+        s->ref_rad[k] = (float)l->ref_rad[k];
+        s->load[k] = l->sample.load[k];
+        s->temp_C[k] = l->sample.temp_C[k];
+    }
+    copy_tip(l, q, s->tip_m);
+    copy_tip(l, l->ref_rad, s->ref_tip_m);
+    if (s->is_playing)
+        sample_play(l, seconds(l->motion_start_ns, l->sample.t_ns), s);
+}

@@ -1,0 +1,307 @@
+/* service.c - see service.h. */
+#include "daemon/service.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+
+#include "daemon/control.h"
+#include "daemon/telemetry.h"
+
+enum { POLL_ms = 5, LINGER_ms = 200, SOCKET_MAX_B = 8 << 20 };
+static const int64_t RETRY_ns = 300000000; /* between two tries of the port */
+
+static volatile sig_atomic_t is_terminated;
+
+static void on_terminate(int sig)
+{
+    (void)sig;
+    is_terminated = 1;
+}
+
+double service_time_s(const struct service *s)
+{
+    return s->t0_s + 1e-6 * (double)zclock_usecs();
+}
+
+/* the folder of an ipc endpoint, for users of the group only */
+static int make_folder(const char *endpoint)
+{
+    char path[CONFIG_PATH_LEN];
+    if (strncmp(endpoint, "ipc://", 6) != 0)
+        return 0;
+    snprintf(path, sizeof(path), "%s", endpoint + 6);
+    char *slash = strrchr(path, '/');
+    if (!slash || slash == path)
+        return 0;
+    *slash = '\0';
+    return mkdir(path, 0750) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* binding would silently take an ipc path away from an armd that runs there */
+static bool is_taken(const char *endpoint)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strncmp(endpoint, "ipc://", 6) != 0 ||
+        strlen(endpoint + 6) >= sizeof(address.sun_path))
+        return false;
+    strcpy(address.sun_path, endpoint + 6);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_answered =
+        fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return is_answered;
+}
+
+static zsock_t *bind_socket(int type, const char *endpoint, char *err, size_t err_len)
+{
+    int rc = make_folder(endpoint);
+    if (rc < 0) {
+        snprintf(err, err_len, "%s: cannot make its folder: %s", endpoint, strerror(-rc));
+        return NULL;
+    }
+    if (is_taken(endpoint)) {
+        snprintf(err, err_len, "%s: another armd answers there", endpoint);
+        return NULL;
+    }
+    zsock_t *sock = zsock_new(type);
+    zsock_set_linger(sock, LINGER_ms);
+    zsock_set_maxmsgsize(sock, SOCKET_MAX_B);
+    mode_t mask = umask(0117); /* sockets: owner and group */
+    rc = zsock_bind(sock, "%s", endpoint);
+    umask(mask);
+    if (rc < 0) {
+        snprintf(err, err_len, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
+        zsock_destroy(&sock);
+    }
+    return sock;
+}
+
+int service_open(struct service *s, char *err, size_t err_len)
+{
+    s->t0_s = 1e-3 * (double)zclock_time() - 1e-6 * (double)zclock_usecs();
+    s->resets = zlist_new();
+    s->skills.cores = s->cfg->pcm.cores;
+    s->control = bind_socket(ZMQ_ROUTER, s->cfg->control.endpoint, err, err_len);
+    if (s->control)
+        s->telemetry = bind_socket(ZMQ_PUB, s->cfg->telemetry.endpoint, err, err_len);
+    return s->control && s->telemetry ? 0 : -EADDRINUSE;
+}
+
+void service_close(struct service *s)
+{
+    for (int i = s->skills.n; i-- > 0;)
+        skill_remove(&s->skills, s->skills.skills[i]);
+    zsock_destroy(&s->control);
+    zsock_destroy(&s->telemetry);
+    zlist_destroy(&s->resets);
+}
+
+const char *service_busy(const struct service *s, struct loop_snapshot *snapshot)
+{
+    static const char *const why[N_STATES] = {
+        [STATE_LIMP] = "the arm is limp",
+        [STATE_GUIDING] = "the arm is being guided",
+        [STATE_LEARNING] = "a skill is being learned",
+        [STATE_RUNNING] = "the arm is moving; stop it first",
+        [STATE_STOPPING] = "the arm is coming to rest",
+        [STATE_FAULT] = "a fault is latched; see status, remove the cause, then reset",
+        [STATE_ESTOP] = "the emergency stop is latched; reset first"};
+    *snapshot = loop_snapshot(s->loop);
+    if (snapshot->state != STATE_IDLE)
+        return why[snapshot->state];
+    if (s->is_teaching)
+        return why[STATE_LEARNING];
+    return s->is_preparing ? why[STATE_RUNNING] : NULL;
+}
+
+bool service_submit(struct service *s, struct job *job)
+{
+    s->is_teaching = s->is_teaching || job->type == JOB_TEACH;
+    s->is_preparing = s->is_preparing || job->type == JOB_PREPARE;
+    s->jobs++;
+    return zsock_send(s->worker, "p", job) == 0;
+}
+
+/* cores for a new skill: the least recently used ones are given up, with a notice */
+static void make_room(struct service *s, int needed)
+{
+    struct skill *least;
+    while ((least = skill_least_used(&s->skills, needed))) {
+        telemetry_event(s, "forgotten", json_pack("{s:s, s:s}", "name", least->name,
+                                                  "reason", "no core was free"));
+        skill_remove(&s->skills, least);
+    }
+}
+
+static void taught(struct service *s, struct job *job)
+{
+    s->is_teaching = false;
+    loop_command(s->loop, &(struct loop_command){.type = COMMAND_LEARNED});
+    struct skill *skill = job->skill;
+    if (skill && skill->n_segments > s->skills.cores) {
+        snprintf(job->err, sizeof(job->err), "needs %d cores, the chip has %d",
+                 skill->n_segments, s->skills.cores);
+        skill_destroy(skill);
+        skill = job->skill = NULL;
+        job->is_path_bad = true;
+    }
+    if (skill) {
+        struct skill *old = skill_find(&s->skills, skill->name);
+        if (old)
+            skill_remove(&s->skills, old);
+        make_room(s, skill->n_segments);
+        skill_add(&s->skills, skill);
+        telemetry_event(s, "learned",
+                        json_pack("{s:s, s:i, s:f, s:f}", "name", skill->name, "updates",
+                                  skill->updates, "tip_rmse_mm",
+                                  skill->quality[skill->updates].tip_rmse_mm, "compute_ms",
+                                  skill->compute_ms));
+    }
+    control_job_done(s, job);
+}
+
+static void prepared(struct service *s, struct job *job)
+{
+    bool is_wanted = s->is_preparing; /* stop may have come in between */
+    s->is_preparing = false;
+    if (job->rehearsed_mm < 0.0) {
+        telemetry_event(s, "forgotten",
+                        json_pack("{s:s, s:s}", "name", job->skill->name, "reason",
+                                  "it had aged and could not be learned again"));
+        skill_remove(&s->skills, job->skill);
+        s->running = NULL;
+        return;
+    }
+    if (job->is_rehearsed)
+        telemetry_event(s, job->is_relearned ? "healed" : "rehearsed",
+                        json_pack("{s:s, s:f}", "name", job->skill->name, "tip_rmse_mm",
+                                  job->rehearsed_mm));
+    struct loop_command c = {.type = COMMAND_RUN,
+                             .skill = job->skill,
+                             .speed = job->speed,
+                             .repeat = job->repeat,
+                             .from_start = job->from_start};
+    if (!is_wanted || !loop_command(s->loop, &c))
+        s->running = NULL;
+}
+
+static void bus_opened(struct service *s, struct job *job)
+{
+    s->is_opening = false;
+    if (!job->bus) {
+        if (strcmp(job->err, s->bus_err) != 0) { /* say it once */
+            fprintf(stderr, "armd: %s\n", job->err);
+            snprintf(s->bus_err, sizeof(s->bus_err), "%s", job->err);
+        }
+        sd_notifyf(0, "STATUS=waiting for the arm: %s", job->err);
+        s->retry_ns = zclock_usecs() * 1000 + RETRY_ns;
+        return;
+    }
+    s->bus_err[0] = '\0';
+    s->has_bus = loop_command(
+        s->loop, &(struct loop_command){.type = COMMAND_BUS, .bus = job->bus});
+    telemetry_event(s, "link_up", json_pack("{s:s}", "port", s->cfg->arm.port));
+    sd_notifyf(0, "STATUS=arm on %s", s->cfg->arm.port);
+}
+
+static void take_job(struct service *s)
+{
+    struct job *job = NULL;
+    zsock_recv(s->worker, "p", &job);
+    if (!job)
+        return;
+    s->jobs--;
+    if (job->type == JOB_TEACH)
+        taught(s, job);
+    else if (job->type == JOB_PREPARE)
+        prepared(s, job);
+    else
+        bus_opened(s, job);
+    job_destroy(job);
+}
+
+static void take_event(struct service *s, const struct loop_event *e)
+{
+    telemetry_loop_event(s, e);
+    if (e->type == EVENT_FAULT)
+        fprintf(stderr, "armd: fault %s: %s\n", fault_entry(e->fault)->name,
+                fault_entry(e->fault)->cause);
+    else if (e->type == EVENT_RESET)
+        control_reset_done(s, e->faults);
+    else if (e->type == EVENT_TIMING)
+        telemetry_timing(s);
+    else if (e->type == EVENT_EXIT)
+        s->is_ending = true;
+    else if (e->type == EVENT_BUS_DROPPED) {
+        s->old_bus = e->bus;
+        s->has_bus = false;
+    }
+    bool is_over = e->type == EVENT_STATE && e->from == STATE_RUNNING;
+    bool is_refused = e->type == EVENT_REFUSED && e->command == COMMAND_RUN;
+    if (is_over || is_refused)
+        s->running = NULL;
+}
+
+/* the port, as long as there is no arm on it */
+static void seek_arm(struct service *s)
+{
+    if (s->has_bus || s->is_opening || zclock_usecs() * 1000 < s->retry_ns)
+        return;
+    struct job *job = job_new(JOB_OPEN_BUS, service_time_s(s));
+    if (!job)
+        return;
+    job->old_bus = s->old_bus;
+    s->old_bus = NULL;
+    s->is_opening = true;
+    service_submit(s, job);
+}
+
+static void drain_loop(struct service *s)
+{
+    struct loop_event e;
+    struct loop_sample sample;
+    while (loop_event(s->loop, &e))
+        take_event(s, &e);
+    while (loop_sample(s->loop, &sample))
+        telemetry_sample(s, &sample);
+}
+
+int service_run(struct service *s)
+{
+    struct sigaction action = {.sa_handler = on_terminate};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    zpoller_t *poller = zpoller_new(s->control, s->worker, NULL);
+    zpoller_set_nonstop(poller, true);
+    sd_notify(0, "READY=1");
+    bool is_asked = false;
+    uint64_t watched = 0;
+    while (!s->is_ending) {
+        void *ready = zpoller_wait(poller, POLL_ms);
+        if (ready == s->control)
+            control_handle(s);
+        else if (ready == s->worker)
+            take_job(s);
+        drain_loop(s);
+        if (!is_asked)
+            seek_arm(s);
+        struct loop_snapshot snap = loop_snapshot(s->loop);
+        if (snap.cycles != watched) /* a dead loop must not be hidden from systemd */
+            sd_notify(0, "WATCHDOG=1");
+        watched = snap.cycles;
+        if (is_terminated && !is_asked) {
+            is_asked = true;
+            sd_notify(0, "STOPPING=1");
+            loop_command(s->loop, &(struct loop_command){.type = COMMAND_EXIT});
+        }
+    }
+    zpoller_destroy(&poller);
+    while (s->jobs > 0) /* what the worker still does, it finishes */
+        take_job(s);
+    drain_loop(s);
+    return 0;
+}

@@ -1,0 +1,60 @@
+/* service.h - the service thread: owns the sockets, the skills and the jobs, and stands
+ * between clients, the learner thread and the control loop.
+ *
+ *     clients <-> control.c     requests and replies
+ *     clients <-  telemetry.c   state, spikes, timing, events
+ *     loop    <-> service.c     commands in, events and samples out
+ *     worker  <-> service.c     jobs
+ */
+#ifndef DAEMON_SERVICE_H
+#define DAEMON_SERVICE_H
+
+#include <czmq.h>
+#include <jansson.h>
+
+#include "daemon/config.h"
+#include "daemon/loop.h"
+#include "daemon/skill.h"
+#include "daemon/worker.h"
+
+struct pending; /* a request whose reply has to wait */
+
+struct service {
+    const struct config *cfg;
+    const struct network *net;
+    struct arm *arm; /* the service's own, for names, ranges and tips */
+    struct loop *loop;
+    zactor_t *worker;
+    zsock_t *control, *telemetry;
+    struct skill_store skills;
+
+    int jobs;             /* in the worker now */
+    bool is_opening, has_bus; /* the bus: being opened / with the loop */
+    bool is_teaching, is_preparing;
+    struct skill *running; /* accepted or in motion; NULL: none */
+    struct bus *old_bus;  /* dropped by the loop, to be closed */
+    int64_t retry_ns;     /* when to try the port again */
+    char bus_err[256];    /* why the port cannot be opened */
+    zlist_t *resets;      /* struct pending waiting for the loop's word */
+    struct loop_timing timing;
+    uint64_t samples;     /* seen, for decimation of `state` */
+    double t0_s;          /* Unix time minus CLOCK_MONOTONIC, s */
+    bool is_ending;
+};
+
+/* Opens the sockets.  0, or -errno with a sentence in err. */
+int service_open(struct service *s, char *err, size_t err_len);
+/* Serves until SIGTERM or SIGINT, then brings the arm to rest.  0. */
+int service_run(struct service *s);
+void service_close(struct service *s);
+
+/* Device time now, s: the chip ages with it. */
+double service_time_s(const struct service *s);
+
+/* For control.c: hand a job to the worker (takes it over); false when it cannot. */
+bool service_submit(struct service *s, struct job *job);
+
+/* A free state for a new task: idle, nothing pending; a sentence when not. */
+const char *service_busy(const struct service *s, struct loop_snapshot *snapshot);
+
+#endif

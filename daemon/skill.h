@@ -1,0 +1,65 @@
+/* skill.h - a learned movement: what was asked, and the cells that do it.
+ *
+ * A showing is cut into segments of at most net->p.steps ticks; each is learned on a
+ * synapse block (a core of the chip) of its own.  Velocity does not stop at a seam: a
+ * segment starts with the readouts of the one before, y(t) = y_net(t) + kappa^(t+1) y0,
+ * and learns only what is left to do.
+ *
+ * The control loop reads a skill while it runs; nothing changes it then.
+ */
+#ifndef DAEMON_SKILL_H
+#define DAEMON_SKILL_H
+
+#include <stdint.h>
+
+#include "daemon/trajectory.h"
+#include "snn/network.h"
+
+enum { SKILL_NAME_LEN = 64, SKILL_MAX_SEGMENTS = 32, SKILL_MAX_UPDATES = 21 };
+
+struct skill_segment {
+    int steps;
+    struct synapse *synapse; /* owned */
+    float *w; /* weights of an ideal block, NULL for a core; owned */
+    float carry[NETWORK_MAX_JOINTS]; /* y0, in readout units */
+};
+
+/* How good it was after so many updates, by rehearsal. */
+struct skill_quality {
+    double tip_rmse_mm, omega_rmse_rad_s, cells_written;
+};
+
+struct skill {
+    char name[SKILL_NAME_LEN];
+    struct trajectory_path *path;       /* target; owned */
+    double q_start_rad[ARM_MAX_JOINTS]; /* pose at the start, all joints of the arm */
+    int n_segments;
+    struct skill_segment segments[SKILL_MAX_SEGMENTS];
+    int updates;
+    struct skill_quality quality[SKILL_MAX_UPDATES + 1]; /* [0..updates] */
+    double compute_ms;
+    uint64_t last_used; /* larger is later */
+};
+
+void skill_destroy(struct skill *s); /* slow; NULL is fine */
+
+/* The skills in memory: as many segments as there are cores.  For the service thread. */
+struct skill_store {
+    int cores, n;
+    uint64_t clock; /* counts uses */
+    struct skill *skills[64];
+};
+
+struct skill *skill_find(struct skill_store *store, const char *name); /* or NULL */
+int skill_cores_used(const struct skill_store *store);
+
+/* Marks a use: the least recently used skill goes first when cores run out. */
+void skill_touch(struct skill_store *store, struct skill *s);
+
+/* The skill to give up so that `needed` cores get free, NULL when they are (or when
+ * nothing is left to give up). */
+struct skill *skill_least_used(struct skill_store *store, int needed);
+void skill_add(struct skill_store *store, struct skill *s); /* takes ownership */
+void skill_remove(struct skill_store *store, struct skill *s); /* and destroys it */
+
+#endif

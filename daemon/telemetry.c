@@ -1,0 +1,159 @@
+/* telemetry.c - see telemetry.h. */
+#include "daemon/telemetry.h"
+
+#include <math.h>
+
+static double unix_time_s(const struct service *s, int64_t t_ns)
+{
+    return s->t0_s + 1e-9 * (double)t_ns;
+}
+
+static void publish(struct service *s, const char *topic, json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15)); /* t_s */
+    if (text)
+        zstr_sendx(s->telemetry, topic, text, NULL);
+    free(text);
+    json_decref(object);
+}
+
+static json_t *array(const float *x, int n)
+{
+    json_t *a = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(a, json_real(rint(1e6 * (double)x[i]) / 1e6));
+    return a;
+}
+
+json_t *telemetry_percentiles(const struct percentiles *p)
+{
+    return json_pack("{s:i, s:i, s:i, s:i}", "p50", (int)p->p50, "p99", (int)p->p99, "p999",
+                     (int)p->p999, "max", (int)p->max);
+}
+
+json_t *telemetry_faults(uint32_t faults)
+{
+    json_t *names = json_array();
+    for (int f = 0; f < N_FAULTS; f++)
+        if (faults & fault_bit(f))
+            json_array_append_new(names, json_string(fault_entry(f)->name));
+    return names;
+}
+
+static double tip_error_mm(const struct loop_sample *x)
+{
+    double squares = 0.0;
+    for (int axis = 0; axis < 3; axis++) {
+        double d = (double)(x->tip_m[axis] - x->target_tip_m[axis]);
+        squares += d * d;
+    }
+    return 1e3 * sqrt(squares);
+}
+
+static void publish_state(struct service *s, const struct loop_sample *x)
+{
+    const int n = s->cfg->arm.n_joints;
+    json_t *o = json_pack(
+        "{s:f, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "t_s",
+        unix_time_s(s, x->t_ns), "tick", (json_int_t)x->tick, "state",
+        arm_state_name(x->state), "q_rad", array(x->q_rad, n), "dq_rad_s",
+        array(x->dq_rad_s, n), "cmd_rad_s", array(x->cmd_rad_s, n), "ref_rad",
+        array(x->ref_rad, n), "tip_m", array(x->tip_m, 3), "ref_tip_m",
+        array(x->ref_tip_m, 3), "load", array(x->load, n), "temp_C", array(x->temp_C, n),
+        "volts_V", (double)x->volts_V);
+    if (x->is_playing) {
+        int J = s->net->p.joints;
+        json_object_set_new(o, "target_tip_m", array(x->target_tip_m, 3));
+        json_object_set_new(o, "tip_error_mm", json_real(tip_error_mm(x)));
+        json_object_set_new(o, "target_rad", array(x->target_rad, J));
+        json_object_set_new(o, "target_rad_s", array(x->target_rad_s, J));
+        json_object_set_new(o, "net_rad_s", array(x->net_rad_s, J));
+    }
+    publish(s, "state", o);
+}
+
+static void publish_spikes(struct service *s, const struct loop_sample *x)
+{
+    json_t *ids = json_array();
+    for (int i = 0; i < x->n_spikes; i++)
+        json_array_append_new(ids, json_integer(x->spikes[i]));
+    publish(s, "spikes",
+            json_pack("{s:f, s:I, s:o}", "t_s", unix_time_s(s, x->t_ns), "tick",
+                      (json_int_t)x->tick, "ids", ids));
+}
+
+void telemetry_sample(struct service *s, const struct loop_sample *sample)
+{
+    int tick_rate_Hz = 1000 / s->cfg->network.tick_ms;
+    int every = tick_rate_Hz / s->cfg->telemetry.rate_Hz;
+    if (s->samples++ % (uint64_t)(every > 1 ? every : 1) == 0)
+        publish_state(s, sample);
+    if (sample->is_playing && s->cfg->telemetry.spikes)
+        publish_spikes(s, sample);
+}
+
+void telemetry_timing(struct service *s)
+{
+    s->timing = loop_timing(s->loop);
+    publish(s, "timing",
+            json_pack("{s:f, s:o, s:o, s:o, s:I, s:I}", "t_s",
+                      unix_time_s(s, zclock_usecs() * 1000), "wake_us",
+                      telemetry_percentiles(&s->timing.wake), "cycle_us",
+                      telemetry_percentiles(&s->timing.cycle), "bus_us",
+                      telemetry_percentiles(&s->timing.bus), "overruns",
+                      (json_int_t)s->timing.overruns, "missed_replies",
+                      (json_int_t)s->timing.missed_replies));
+}
+
+void telemetry_event(struct service *s, const char *kind, json_t *fields)
+{
+    json_t *o = json_pack("{s:f, s:s}", "t_s", unix_time_s(s, zclock_usecs() * 1000),
+                          "kind", kind);
+    if (fields)
+        json_object_update(o, fields);
+    json_decref(fields);
+    publish(s, "event", o);
+}
+
+static const char *joint_name(const struct service *s, int joint)
+{
+    return joint >= 0 ? s->cfg->arm.joints[joint].name : "";
+}
+
+static json_t *run_json(const struct loop_run *r)
+{
+    return json_pack("{s:s, s:b, s:f, s:f, s:f, s:f, s:f, s:I}", "name", r->skill->name,
+                     "complete", r->is_complete, "tip_rmse_mm", r->tip_rmse_mm,
+                     "tip_max_mm", r->tip_max_mm, "omega_rmse_rad_s", r->omega_rmse_rad_s,
+                     "tracking_rmse_mm", r->tracking_rmse_mm, "network_rmse_mm",
+                     r->network_rmse_mm, "overruns", (json_int_t)r->overruns);
+}
+
+void telemetry_loop_event(struct service *s, const struct loop_event *e)
+{
+    const struct fault_entry *f = fault_entry(e->fault);
+    switch (e->type) {
+    case EVENT_STATE:
+        telemetry_event(s, "state",
+                        json_pack("{s:s, s:s}", "from", arm_state_name(e->from), "to",
+                                  arm_state_name(e->to)));
+        return;
+    case EVENT_FAULT:
+        telemetry_event(s, "fault",
+                        json_pack("{s:s, s:s, s:s, s:s, s:f}", "fault", f->name, "cause",
+                                  f->cause, "way_out", f->way_out, "joint",
+                                  joint_name(s, e->joint), "value", e->value));
+        return;
+    case EVENT_RUN_DONE:
+        telemetry_event(s, "run_done", run_json(&e->run));
+        return;
+    case EVENT_MOVE_DONE:
+        telemetry_event(s, "move_done", NULL);
+        return;
+    case EVENT_BUS_DROPPED:
+        telemetry_event(s, "link_down", json_pack("{s:s}", "port", s->cfg->arm.port));
+        return;
+    default:
+        return;
+    }
+}

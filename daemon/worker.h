@@ -1,0 +1,56 @@
+/* worker.h - the learner thread: everything slow that must not hold up requests.
+ *
+ * An actor (CZMQ): jobs go in as pointers through its pipe, come out of it when done, one
+ * at a time and in order.  A job belongs to whoever holds the pointer.
+ */
+#ifndef DAEMON_WORKER_H
+#define DAEMON_WORKER_H
+
+#include <czmq.h>
+
+#include "daemon/teacher.h"
+#include "robot/bus.h"
+
+enum job_type { JOB_TEACH, JOB_PREPARE, JOB_OPEN_BUS };
+
+struct job {
+    enum job_type type;
+    double t_s; /* device time */
+    char err[256]; /* a sentence when it failed */
+
+    /* teach: trajectory and skill name in (owned by the job), skill out (NULL: failed) */
+    char name[SKILL_NAME_LEN];
+    struct trajectory *trajectory;
+    struct trajectory_limits limits;
+    int updates;
+    bool is_path_bad; /* the trajectory was refused; otherwise learning failed */
+    struct skill *skill;
+
+    /* prepare: skill in; what came of it */
+    bool is_rehearsed, is_relearned;
+    double rehearsed_mm; /* negative: lost */
+    double speed;
+    int repeat;
+    bool from_start;
+
+    /* open bus: an old one to close first, or NULL; the new one out, or NULL */
+    struct bus *old_bus, *bus;
+
+    /* whose request it is: routing frames and id, for the reply; NULL for none */
+    zmsg_t *envelope;
+    int64_t id;
+    bool has_id;
+};
+
+struct job *job_new(enum job_type type, double t_s);
+void job_destroy(struct job *job); /* with all it owns; NULL is fine */
+
+struct worker_params {
+    struct teacher *teacher; /* owned by the worker from then on */
+    struct bus_params bus;
+};
+
+/* The actor; zactor_destroy ends it.  It answers each job with the same pointer ("p"). */
+zactor_t *worker_create(const struct worker_params *p);
+
+#endif
