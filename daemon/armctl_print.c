@@ -13,7 +13,7 @@ static void print_list(const json_t *list)
     json_array_foreach(list, k, item)
     {
         if (k)
-            putchar(' ');
+            fputs(json_is_object(item) ? "; " : " ", stdout);
         print_value(item);
     }
 }

@@ -36,6 +36,7 @@ static int usage(FILE *to)
         "                        [--skip-limit-hits] [--updates K] [--seed S] [--age S]\n"
         "                        [--rounding stochastic|nearest|none] [--step X]\n"
         "                        [--profile NAME] [--no-compensation] [--json]\n"
+        "                        [--broad-share X: of --sample]\n"
         "       armtrain import  SRC DST   make a published network usable\n"
         "       armtrain export  SRC DST   the six published tensors alone\n"
         "       armtrain inspect FILE      what a weights file holds\n"
@@ -110,6 +111,7 @@ static void print_row(int updates, const struct eval_figures *f)
 struct eval_options {
     const char *weights, *arm, *tasks;
     int sample;
+    double broad_share;
     bool is_json, is_rounding_given;
     struct eval_params p;
 };
@@ -168,6 +170,8 @@ static bool eval_option(int c, const char *value, struct eval_options *o)
     case 'p':
         o->p.profile = pcm_profile_find(value);
         return o->p.profile != NULL;
+    case 'B':
+        return parse_number(value, 0, 1, &o->broad_share);
     case 'S':
         o->p.step = parse_number(value, 1e-6, 1, &x) ? (float)x : 0.0f;
         return o->p.step > 0.0f;
@@ -191,6 +195,7 @@ static int parse_eval(int argc, char **argv, struct eval_options *o)
         {"rounding",        1, NULL, 'r'},
         {"step",            1, NULL, 'S'},
         {"profile",         1, NULL, 'p'},
+        {"broad-share",     1, NULL, 'B'},
         {"json",            0, NULL, 'j'},
         {"no-compensation", 0, NULL, 'c'},
         {"help",            0, NULL, 'h'},
@@ -231,6 +236,7 @@ static struct task_set *open_tasks(const struct eval_options *o,
     const struct network_params *p = &net->p;
     struct task_params tasks =
         task_params_default(p->steps, p->joints, p->tick_s, o->p.seed + 1000000);
+    tasks.broad_share = (float)o->broad_share;
     struct task_set *set = task_set_create(o->sample, p->steps, p->joints);
     if (set)
         task_set_fill(set, &tasks, tip_of_arm, arm);

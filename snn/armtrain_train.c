@@ -56,6 +56,7 @@ static const struct number numbers[] = {
     {"warmup",           N_INT,   AT(p.warmup),               0,    1e6,                "iterations of warm-up"                   },
     {"position-weight",  N_FLOAT, AT(p.grad.position_weight), 0,    1e4,
      "weight of position errors, per s^2"                                                                                         },
+    {"broad-share",      N_FLOAT, AT(p.broad_share),          0,    1,                  "share of broad tasks (task.h)"           },
     {"rate-weight",      N_FLOAT, AT(p.grad.rate_weight),     0,    1e4,                "weight of firing rates"                  },
     {"validate-every",   N_INT,   AT(p.validate_every),       1,    1e8,                "iterations"                              },
     {"checkpoint-every", N_INT,   AT(p.checkpoint_every),     1,    1e8,                "iterations"                              },

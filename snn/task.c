@@ -9,7 +9,7 @@
 #include "pcm/philox.h"
 #include "snn/safetensors.h"
 
-enum { HANN = 120, PAD = HANN - 1, TASK_DOMAIN = 0x5441534b, MAX_STEPS = 4096 };
+enum { HANN = 120, TASK_DOMAIN = 0x5441534b, MAX_STEPS = 4096 };
 static const float STEP_SD = 0.065f; /* rad/s a step: 0.65 sqrt(0.01) */
 static const float OMEGA_MAX_rad_s = 3.14159265f;
 static const float LIMIT_SHARE = 0.98f;
@@ -25,22 +25,70 @@ struct task_params task_params_default(int steps, int joints, double tick_s,
     return p;
 }
 
-/* omega(t) = sum_n w(n) walk(t - 59 + n): zeros before the start, mirrored at the end */
-static void smooth(const float *walk, int steps, float *omega, int stride)
+/* Hann window of `width` steps: omega(t) = sum_n w(n) walk(t - width / 2 + 1 + n), with
+ * zeros before the start, mirrored at the end */
+static void smooth(const float *walk, int steps, int width, float *omega, int stride)
 {
     float window[HANN], sum = 0.0f;
-    for (int n = 0; n < HANN; n++)
-        sum += window[n] = 0.5f - 0.5f * cosf(2.0f * 3.14159265f * (float)n / HANN);
+    for (int n = 0; n < width; n++)
+        sum += window[n] =
+            0.5f - 0.5f * cosf(2.0f * 3.14159265f * (float)n / (float)width);
     for (int t = 0; t < steps; t++) {
         float acc = 0.0f;
-        for (int n = 0; n < HANN; n++) {
-            int s = t + HANN / 2 + n - PAD;
+        for (int n = 0; n < width; n++) {
+            int s = t + width / 2 + n - (width - 1);
             if (s >= steps)
                 s = 2 * steps - 1 - s;
             if (s >= 0)
                 acc += window[n] * walk[s];
         }
-        omega[t * stride] = fminf(fmaxf(acc / sum, -OMEGA_MAX_rad_s), OMEGA_MAX_rad_s);
+        omega[t * stride] = acc / sum;
+    }
+}
+
+static float between(float lo, float hi, float u)
+{
+    return lo + (hi - lo) * u;
+}
+
+/* from rest to rest, and at rest from step `end` on */
+static void rest_at_ends(float *omega, int stride, int steps, int end, int ramp)
+{
+    for (int t = 0; t < steps; t++) {
+        float x = fminf((float)t, (float)(end - 1 - t)) / (float)ramp;
+        float s = fminf(fmaxf(x, 0.0f), 1.0f);
+        omega[t * stride] *= s * s * (3.0f - 2.0f * s);
+    }
+}
+
+/* one joint of a broad task; walk holds white noise and is overwritten */
+static void sample_broad(float *walk, const float *shared, const float *own, int steps,
+                         float *omega, int stride)
+{
+    float fast[MAX_STEPS];
+    int width = (int)between(15.0f, HANN / 2, own[0]),
+        narrow = (int)between(8, 30, own[1]);
+    float slow_gain = between(0.2f, 1.0f, own[2]);
+    /* white noise of sd 1 behind a Hann window of m steps has sd sqrt(1.5 / m) */
+    float fast_gain = between(0.0f, 0.7f, own[3]) * sqrtf(2.0f * (float)narrow / 1.5f);
+    smooth(walk, steps, 2 * narrow, fast, 1);
+    for (int t = 0; t < steps; t++)
+        walk[t] = STEP_SD * walk[t] + (t ? walk[t - 1] : 0.0f);
+    smooth(walk, steps, 2 * width, omega, stride);
+    for (int t = 0; t < steps; t++)
+        omega[t * stride] = slow_gain * omega[t * stride] + fast_gain * fast[t];
+    int end = shared[0] < 0.3f
+                  ? (int)between(0.3f * (float)steps, (float)steps, shared[1])
+                  : steps;
+    if (shared[2] < 0.6f || end < steps)
+        rest_at_ends(omega, stride, steps, end, (int)between(4, 30, shared[3]));
+}
+
+static void clip_velocity(const struct task_params *p, int joint, float *omega)
+{
+    for (int t = 0; t < p->steps; t++) {
+        float *x = omega + t * p->joints + joint;
+        *x = fminf(fmaxf(*x, -OMEGA_MAX_rad_s), OMEGA_MAX_rad_s);
     }
 }
 
@@ -59,14 +107,22 @@ static void fit_to_limit(const struct task_params *p, int joint, float *omega)
 
 void task_sample(const struct task_params *p, uint64_t index, float *omega_rad_s)
 {
-    float walk[MAX_STEPS];
-    int steps = p->steps < MAX_STEPS ? p->steps : MAX_STEPS;
+    enum { CHOICES = 5, OWN = 4 };
+    float walk[MAX_STEPS], u[CHOICES + OWN * NETWORK_MAX_JOINTS];
+    struct philox_stream choice = {p->seed, TASK_DOMAIN - 1};
+    philox_uniforms(choice, index, u, CHOICES + OWN * p->joints);
     for (int k = 0; k < p->joints; k++) {
         struct philox_stream stream = {p->seed, TASK_DOMAIN + (uint32_t)k};
-        philox_normals(stream, index, walk, steps);
-        for (int t = 0; t < steps; t++)
-            walk[t] = STEP_SD * walk[t] + (t ? walk[t - 1] : 0.0f);
-        smooth(walk, steps, omega_rad_s + k, p->joints);
+        philox_normals(stream, index, walk, p->steps);
+        if (u[0] < p->broad_share) {
+            sample_broad(walk, u + 1, u + CHOICES + OWN * k, p->steps, omega_rad_s + k,
+                         p->joints);
+        } else {
+            for (int t = 0; t < p->steps; t++)
+                walk[t] = STEP_SD * walk[t] + (t ? walk[t - 1] : 0.0f);
+            smooth(walk, p->steps, HANN, omega_rad_s + k, p->joints);
+        }
+        clip_velocity(p, k, omega_rad_s);
         fit_to_limit(p, k, omega_rad_s);
     }
 }

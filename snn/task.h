@@ -18,6 +18,7 @@ struct task_params {
     int steps, joints;
     double tick_s;
     float limit_rad[NETWORK_MAX_JOINTS]; /* angles stay within +- limit */
+    float broad_share;                   /* of tasks that are broad, 0 .. 1 */
     uint64_t seed;
 };
 

@@ -36,12 +36,13 @@ struct train_params train_params_default(void)
         .warmup = 50,
         .rate = 2e-3f,
         .final_rate = 1e-5f,
-        .grad = {.position_weight = 1.0f,
+        .grad = {.position_weight = 8.0f,
                  .rate_weight = 0.25f,
                  .trainee_rate = 0.02f,
                  .lsg_rate = 0.01f,
                  .rounding = ROUND_NONE,
                  .step = 0.0625f},
+        .broad_share = 0.5f,
         .seed = 1,
         .validate_every = 100,
         .validation_tasks = 64,
@@ -117,7 +118,8 @@ static float rate_at(const struct train_params *p, int iteration)
 
 static void draw_tasks(struct train *t)
 {
-    const struct task_params tasks = tasks_of(t, t->p.seed);
+    struct task_params tasks = tasks_of(t, t->p.seed);
+    tasks.broad_share = t->p.broad_share;
     const size_t size = (size_t)t->net->p.steps * t->net->p.joints;
     const uint64_t first = (uint64_t)t->iteration * t->p.batch;
 #pragma omp parallel for

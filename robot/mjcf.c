@@ -1,0 +1,94 @@
+/* mjcf.c - see mjcf.h.  MuJoCo 2.2.2 ends the process on an error and writes a log file on a
+ * warning unless told otherwise; here an error while loading jumps back to the loader. */
+#include "robot/mjcf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Thread_local jmp_buf on_error;
+static _Thread_local bool is_loading;
+static _Thread_local char error_text[256];
+
+static void keep_error(const char *text)
+{
+    snprintf(error_text, sizeof(error_text), "%s", text);
+    /* after loading there is nobody to jump to; MuJoCo then carries on by itself */
+    if (is_loading)
+        longjmp(on_error, 1);
+}
+
+static void ignore_warning(const char *text)
+{
+    (void)text; /* counted by MuJoCo in mjData.warning */
+}
+
+/* MuJoCo's messages have several lines */
+static void make_one_line(char *text)
+{
+    for (char *c = text; *c; c++)
+        if (*c == '\n' || *c == '\r')
+            *c = c[1] ? ' ' : '\0';
+}
+
+static mjModel *parse(const char *path, char *text, int text_len)
+{
+    mju_user_error = keep_error;
+    mju_user_warning = ignore_warning;
+    if (setjmp(on_error)) {
+        is_loading = false;
+        snprintf(text, (size_t)text_len, "%s", error_text);
+        return NULL;
+    }
+    is_loading = true;
+    mjModel *m = mj_loadXML(path, NULL, text, text_len);
+    is_loading = false;
+    return m;
+}
+
+/* NULL, or what the model lacks. */
+static const char *find_joints(const mjModel *m, struct mjcf_joints *joints)
+{
+    joints->n = 0;
+    for (int k = 0; k < m->njnt; k++) {
+        if (m->jnt_type[k] != mjJNT_HINGE)
+            continue;
+        if (joints->n == ARM_MAX_JOINTS)
+            return "has more than 8 hinge joints";
+        joints->jnt[joints->n] = k;
+        joints->qpos[joints->n] = m->jnt_qposadr[k];
+        joints->dof[joints->n] = m->jnt_dofadr[k];
+        joints->n++;
+    }
+    if (!joints->n)
+        return "has no hinge joint";
+    joints->tip_site = mj_name2id(m, mjOBJ_SITE, "tip");
+    return joints->tip_site < 0 ? "has no site named \"tip\"" : NULL;
+}
+
+mjModel *mjcf_load(const char *path, struct mjcf_joints *joints, char *err,
+                   size_t err_len)
+{
+    char text[512] = "";
+    if (access(path, R_OK)) {
+        snprintf(err, err_len, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    mjModel *m = parse(path, text, sizeof(text));
+    if (!m) {
+        make_one_line(text);
+        snprintf(err, err_len, "%s: %s", path, text[0] ? text : "is not an MJCF file");
+        return NULL;
+    }
+    const char *lack = find_joints(m, joints);
+    if (lack) {
+        snprintf(err, err_len, "%s: %s", path, lack);
+        mj_deleteModel(m);
+        return NULL;
+    }
+    return m;
+}

@@ -1,0 +1,27 @@
+/* mjcf.h - loading an MJCF file without MuJoCo printing, logging or ending the process.
+ *
+ * What arm.c (kinematics) and plant.c (physics) have in common: the file, its hinge
+ * joints, and the site "tip".
+ */
+#ifndef ROBOT_MJCF_H
+#define ROBOT_MJCF_H
+
+#include <stddef.h>
+
+#include <mujoco/mujoco.h>
+
+#include "robot/arm.h" /* ARM_MAX_JOINTS */
+
+/* The hinge joints of a model, in file order, as MuJoCo indices. */
+struct mjcf_joints {
+    int n;
+    int jnt[ARM_MAX_JOINTS], qpos[ARM_MAX_JOINTS], dof[ARM_MAX_JOINTS];
+    int tip_site;
+};
+
+/* Slow.  NULL with one sentence in err: the file and what is wrong with it.  The caller
+ * frees the model with mj_deleteModel. */
+mjModel *mjcf_load(const char *path, struct mjcf_joints *joints, char *err,
+                   size_t err_len);
+
+#endif

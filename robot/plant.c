@@ -1,0 +1,197 @@
+/* plant.c - see plant.h.  The model is parameter, mjData the state; only a brake touches the
+ * model, as the spring and damping of its joint. */
+#include "robot/plant.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <mujoco/mujoco.h>
+
+#include "robot/mjcf.h"
+
+/* Natural frequency of a held joint: w dt = 0.3 is stable for coupled joints too, and
+ * gravity g / (w^2 r) sags by some 0.03 mrad. */
+static const double HOLD_rad_s = 600;
+static const double NO_LOAD_rad_s = 6;  /* of files that do not say */
+static const double RESERVE_rad_s2 = 8; /* what a motor without figures can do at least */
+
+struct plant {
+    mjModel *model;
+    mjData *data;
+    struct mjcf_joints joints;
+    double tau_max_Nm[ARM_MAX_JOINTS], no_load_rad_s[ARM_MAX_JOINTS];
+    double inertia_kgm2[ARM_MAX_JOINTS], damping_free[ARM_MAX_JOINTS];
+    double stiffness_free[ARM_MAX_JOINTS], spring_free_rad[ARM_MAX_JOINTS];
+    bool is_held[ARM_MAX_JOINTS];
+};
+
+/* Index of the actuator that drives a joint, or -1. */
+static int find_motor(const mjModel *m, int jnt)
+{
+    for (int a = 0; a < m->nu; a++)
+        if (m->actuator_trntype[a] == mjTRN_JOINT && m->actuator_trnid[2 * a] == jnt)
+            return a;
+    return -1;
+}
+
+static void describe_motor(struct plant *p, int k)
+{
+    const mjModel *m = p->model;
+    const int a = find_motor(m, p->joints.jnt[k]), dof = p->joints.dof[k];
+    p->tau_max_Nm[k] =
+        2 * (fabs(p->data->qfrc_bias[dof]) + RESERVE_rad_s2 * p->inertia_kgm2[k]);
+    p->no_load_rad_s[k] = NO_LOAD_rad_s;
+    if (a < 0)
+        return;
+    if (m->actuator_forcelimited[a] && m->actuator_forcerange[2 * a + 1] > 0)
+        p->tau_max_Nm[k] =
+            m->actuator_forcerange[2 * a + 1] * fabs(m->actuator_gear[6 * a]);
+    if (m->nuser_actuator > 0 && m->actuator_user[a * m->nuser_actuator] > 0)
+        p->no_load_rad_s[k] = m->actuator_user[a * m->nuser_actuator];
+}
+
+static void describe(struct plant *p)
+{
+    mjModel *m = p->model;
+    m->opt.timestep = PLANT_STEP_us * 1e-6;
+    m->opt.integrator = mjINT_IMPLICIT;
+    m->opt.disableflags |= mjDSBL_ACTUATION;
+    mj_forward(m, p->data);
+    for (int k = 0; k < p->joints.n; k++) {
+        const int dof = p->joints.dof[k];
+        p->inertia_kgm2[k] = m->dof_M0[dof];
+        p->damping_free[k] = m->dof_damping[dof];
+        p->stiffness_free[k] = m->jnt_stiffness[p->joints.jnt[k]];
+        p->spring_free_rad[k] = m->qpos_spring[p->joints.qpos[k]];
+        describe_motor(p, k);
+    }
+}
+
+struct plant *plant_open(const char *mjcf_path, char *err, size_t err_len)
+{
+    struct plant *p = calloc(1, sizeof(*p));
+    if (!p) {
+        snprintf(err, err_len, "%s: out of memory", mjcf_path);
+        return NULL;
+    }
+    p->model = mjcf_load(mjcf_path, &p->joints, err, err_len);
+    if (!p->model) {
+        free(p);
+        return NULL;
+    }
+    p->data = mj_makeData(p->model);
+    if (!p->data) {
+        snprintf(err, err_len, "%s: out of memory", mjcf_path);
+        plant_close(p);
+        return NULL;
+    }
+    describe(p);
+    return p;
+}
+
+void plant_close(struct plant *p)
+{
+    if (!p)
+        return;
+    mj_deleteData(p->data);
+    mj_deleteModel(p->model);
+    free(p);
+}
+
+int plant_joints(const struct plant *p)
+{
+    return p->joints.n;
+}
+
+double plant_tau_max_Nm(const struct plant *p, int joint)
+{
+    return p->tau_max_Nm[joint];
+}
+
+double plant_no_load_rad_s(const struct plant *p, int joint)
+{
+    return p->no_load_rad_s[joint];
+}
+
+double plant_inertia_kgm2(const struct plant *p, int joint)
+{
+    return p->inertia_kgm2[joint];
+}
+
+double plant_q_rad(const struct plant *p, int joint)
+{
+    return p->data->qpos[p->joints.qpos[joint]];
+}
+
+double plant_dq_rad_s(const struct plant *p, int joint)
+{
+    return p->data->qvel[p->joints.dof[joint]];
+}
+
+double plant_bias_Nm(const struct plant *p, int joint)
+{
+    return p->data->qfrc_bias[p->joints.dof[joint]];
+}
+
+double plant_tau_limit_Nm(const struct plant *p, int joint, int sign)
+{
+    const double driving_rad_s = sign * plant_dq_rad_s(p, joint);
+    const double share = 1 - fmax(driving_rad_s, 0) / p->no_load_rad_s[joint];
+    return p->tau_max_Nm[joint] * fmax(share, 0);
+}
+
+void plant_tip(const struct plant *p, double tip_m[3])
+{
+    memcpy(tip_m, p->data->site_xpos + 3 * p->joints.tip_site, 3 * sizeof(*tip_m));
+}
+
+int plant_contacts(const struct plant *p)
+{
+    return p->data->ncon;
+}
+
+void plant_set_pose(struct plant *p, const double *q_rad)
+{
+    mj_resetData(p->model, p->data);
+    for (int k = 0; k < p->joints.n; k++) {
+        p->data->qpos[p->joints.qpos[k]] = q_rad[k];
+        if (p->is_held[k])
+            p->model->qpos_spring[p->joints.qpos[k]] = q_rad[k];
+    }
+    mj_forward(p->model, p->data);
+}
+
+void plant_hold(struct plant *p, int joint)
+{
+    const double m_kgm2 = p->inertia_kgm2[joint];
+    p->is_held[joint] = true;
+    p->model->qpos_spring[p->joints.qpos[joint]] = plant_q_rad(p, joint);
+    p->model->jnt_stiffness[p->joints.jnt[joint]] = m_kgm2 * HOLD_rad_s * HOLD_rad_s;
+    p->model->dof_damping[p->joints.dof[joint]] = 2 * m_kgm2 * HOLD_rad_s;
+}
+
+void plant_release(struct plant *p, int joint)
+{
+    p->is_held[joint] = false;
+    p->model->qpos_spring[p->joints.qpos[joint]] = p->spring_free_rad[joint];
+    p->model->jnt_stiffness[p->joints.jnt[joint]] = p->stiffness_free[joint];
+    p->model->dof_damping[p->joints.dof[joint]] = p->damping_free[joint];
+}
+
+bool plant_is_held(const struct plant *p, int joint)
+{
+    return p->is_held[joint];
+}
+
+void plant_step(struct plant *p, const double *tau_Nm)
+{
+    for (int k = 0; k < p->joints.n; k++) {
+        const double up = plant_tau_limit_Nm(p, k, 1),
+                     down = plant_tau_limit_Nm(p, k, -1);
+        p->data->qfrc_applied[p->joints.dof[k]] =
+            p->is_held[k] ? 0 : fmin(fmax(tau_Nm[k], -down), up);
+    }
+    mj_step(p->model, p->data);
+}

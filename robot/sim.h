@@ -1,0 +1,62 @@
+/* sim.h - the simulated arm behind the wire: physics, servos, their chain, one clock.
+ *
+ * Time is simulated and moves only in sim_advance, or in lock-step by cycle_us for every
+ * sync read.  A joint without a servo is held rigid; one with a servo is held by a stand
+ * until its torque is first switched on (has_stand), as an arm is parked before it is
+ * started.  Deterministic: same packets at the same times, same bytes.
+ */
+#ifndef ROBOT_SIM_H
+#define ROBOT_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "robot/arm.h" /* ARM_MAX_JOINTS */
+#include "robot/servo_bus.h"
+
+enum { SIM_MAX_FAULTS = 16 };
+
+/* From t_s for hold_s seconds of simulated time. */
+struct sim_fault {
+    enum { SIM_UNPLUG, SIM_SILENT } kind;
+    uint8_t id; /* SIM_SILENT */
+    double t_s, hold_s;
+};
+
+struct sim_params {
+    const char *model;          /* MJCF file */
+    int n_ids;                  /* 0: one servo for each joint, ids 1.. */
+    uint8_t id[ARM_MAX_JOINTS]; /* of the first n_ids joints */
+    int baud_Bd;
+    uint64_t seed;
+    double drop, corrupt; /* see servo_bus.h */
+    bool is_lockstep, has_stand;
+    int cycle_us; /* lock-step: one sync read; a multiple of PLANT_STEP_us */
+    int n_faults;
+    struct sim_fault fault[SIM_MAX_FAULTS];
+};
+
+struct sim;
+
+/* Slow.  NULL with a sentence in err. */
+struct sim *sim_open(const struct sim_params *p, char *err, size_t err_len);
+void sim_close(struct sim *sim); /* NULL is fine */
+
+/* Writes a CSV line each simulated ms, flushed each 0.1 s; the caller keeps the file and
+ * closes it after sim_close.  Columns: t_s, packet_age_ms (since the last instruction
+ * packet, or since the start), q (rad), dq (rad/s) and tau (N m) of every joint, and
+ * watchdog: how many servos it has stopped. */
+void sim_set_log(struct sim *sim, FILE *log);
+
+struct servo_bus *sim_bus(struct sim *sim);
+int64_t sim_time_ns(const struct sim *sim);
+
+/* Steps until the next step would pass until_ns. */
+void sim_advance(struct sim *sim, int64_t until_ns);
+
+/* True while an unplug fault wants the line dead; *end_ns is when it is over. */
+bool sim_is_unplugged(const struct sim *sim, int64_t *end_ns);
+
+#endif
