@@ -26,9 +26,9 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 # Debian packages: what it takes to build, to test, to lint, to measure
 DEPS := build-essential pkg-config libserialport-dev libczmq-dev libzmq3-dev libyaml-dev \
         libjansson-dev libmujoco-dev libopenblas-dev liblapacke-dev libsystemd-dev \
-        gnuplot-nox
+        gnuplot-nox jq
 DEPS_TEST  := libcriterion-dev valgrind systemd
-DEPS_LINT  := clang libomp-dev clang-format clang-tidy cppcheck
+DEPS_LINT  := clang libclang-rt-14-dev libomp-dev clang-format clang-tidy cppcheck
 DEPS_BENCH := rt-tests
 
 MODULES  := pcm snn robot daemon
@@ -64,6 +64,101 @@ endef
 $(foreach m,$(MAINS),$(eval $(call program,$(m))))
 
 -include $(LIB_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(MAINS:%.c=$(BUILD)/%.d)
+
+
+# ---- packages -------------------------------------------------------------
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+# installs what is missing of the packages in $(1), by name
+install_missing = @missing=""; for p in $(1); do \
+	dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || \
+	missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then echo "installing:$$missing"; \
+	$(SUDO) apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+	$(SUDO) apt-get -qq install -y --no-install-recommends $$missing >/dev/null; fi
+
+deps: ## install the Debian packages that are missing (build and demo)
+	$(call install_missing,$(DEPS))
+deps-test:
+	$(call install_missing,$(DEPS) $(DEPS_TEST))
+deps-lint:
+	$(call install_missing,$(DEPS) $(DEPS_LINT) $(DEPS_TEST))
+deps-bench:
+	$(call install_missing,$(DEPS) $(DEPS_BENCH))
+.PHONY: deps deps-test deps-lint deps-bench
+
+# pkg-config answers once the packages are there, hence a make of its own
+demo: deps ## teach two paths to a simulated arm, run them, draw them
+	@$(MAKE) --no-print-directory -s -j2 all
+	@BUILD=$(BUILD) daemon/demo
+
+# ---- tests ----------------------------------------------------------------
+$(BUILD)/tests/run: $(TEST_OBJ) $(BUILD)/libarmd.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion -lutil
+
+$(BUILD)/bench: $(BENCH_OBJ) $(BUILD)/libarmd.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+tests: $(BUILD)/tests/run all
+test: deps-test ## sanitizers and valgrind first, then every test with the real programs
+	@$(MAKE) --no-print-directory -j2 BUILD=build/asan SANITIZE=address,undefined \
+	CFLAGS="-O1 -g" tests
+	@$(MAKE) --no-print-directory -j2 tests
+	@echo "--- unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@ARMD_BUILD=build/asan ASAN_OPTIONS=detect_leaks=0 build/asan/tests/run \
+	--filter '!(armsim|scenario)/*' --quiet -j2
+	@echo "--- unit and scenario tests"
+	@ARMD_BUILD=$(BUILD) $(BUILD)/tests/run -j2
+
+memcheck: deps-test ## a teaching under valgrind (which knows no AVX-512)
+	@$(MAKE) --no-print-directory -j2 BUILD=build/valgrind ARCH=x86-64-v3 CFLAGS="-O1 -g" all
+	@valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1 \
+	build/valgrind/armtrain eval --weights config/weights/generic-2j.safetensors \
+	--backend pcm --sample 1 --updates 2 --json >/dev/null && echo "memcheck: clean"
+
+bench: deps-bench ## figures, ratios measured in the same run
+	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/bench
+	@BUILD=$(BUILD) $(BUILD)/bench
+
+# ---- quality --------------------------------------------------------------
+lint: deps-lint ## clang-format, cppcheck, clang-tidy, and a build with clang
+	@clang-format --dry-run --Werror $(C_FILES) $(H_FILES)
+	@cppcheck --quiet --enable=warning,portability,performance --inline-suppr \
+	--suppress=missingIncludeSystem --error-exitcode=1 -I. -D_GNU_SOURCE \
+	-DARMD_VERSION='"$(VERSION)"' --std=c11 $(SRC)
+	@$(MAKE) --no-print-directory -s -j2 CI=1 CC=clang BUILD=build/clang all
+	@printf '%s\n' $(SRC) | xargs -P2 -n4 clang-tidy --quiet -- $(ALL_CPPFLAGS) \
+	$(PKG_CFLAGS) -std=gnu11 -fopenmp 2>/dev/null && echo "lint: clean"
+
+layers: ## who includes whom
+	@tests/layers
+
+# libFuzzer wants clang for everything that is looked into
+fuzz: deps-lint ## every fuzzer for SECONDS each
+	@$(MAKE) --no-print-directory -j2 CC=clang BUILD=build/fuzz CFLAGS="-O1 -g" \
+	SANITIZE=address,undefined,fuzzer-no-link fuzzers
+	@for f in $(notdir $(FUZZERS)); do echo "--- $$f"; mkdir -p build/fuzz/corpus/$$f; \
+	build/fuzz/$$f -max_total_time=$(SECONDS) -verbosity=0 -close_fd_mask=1 \
+	build/fuzz/corpus/$$f || exit 1; done
+fuzzers: $(FUZZERS)
+$(FUZZERS): $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/libarmd.a
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+.PHONY: tests memcheck fuzzers
+
+# ---- installation ---------------------------------------------------------
+install: all ## PREFIX, DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/armd \
+	$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
+	$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)/etc/armd
+	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
+	cp -r config/arms config/weights config/samples $(DESTDIR)$(PREFIX)/share/armd
+	install -m 644 daemon/armctl.1 robot/armsim.1 snn/armtrain.1 \
+	$(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 daemon/armd.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	sed 's|/usr/local|$(PREFIX)|g' systemd/armd.service \
+	>$(DESTDIR)$(PREFIX)/lib/systemd/system/armd.service
+	[ -e $(DESTDIR)/etc/armd/armd.yaml ] || sed -e 's|arms/|$(PREFIX)/share/armd/arms/|' \
+	-e 's|weights/|$(PREFIX)/share/armd/weights/|' config/sim.yaml \
+	>$(DESTDIR)/etc/armd/armd.yaml
 
 clean: ## remove what was built
 	rm -rf build

@@ -41,6 +41,7 @@ static struct loop_params loop_params(const struct config *cfg, struct arm *arm)
                             .tick_s = 1e-3 * cfg->network.tick_ms,
                             .track = (enum loop_track)cfg->control.track,
                             .position_gain_per_s = cfg->control.position_gain_per_s,
+                            .watchdog_ns = WATCHDOG_ms * INT64_C(1000000),
                             .lead_s = 1e-3 * cfg->control.lead_ms,
                             .policy = (enum loop_policy)cfg->realtime.policy,
                             .priority = cfg->realtime.priority,
@@ -76,8 +77,8 @@ static struct teacher_params teacher_params(const struct config *cfg)
 
 static struct bus_params bus_params(const struct config *cfg)
 {
-    struct bus_params p = {.baud_Bd = cfg->arm.baud_Bd, .n = cfg->arm.n_joints,
-                           .watchdog_ms = WATCHDOG_ms};
+    struct bus_params p = {
+        .baud_Bd = cfg->arm.baud_Bd, .n = cfg->arm.n_joints, .watchdog_ms = WATCHDOG_ms};
     snprintf(p.port, sizeof(p.port), "%s", cfg->arm.port);
     for (int k = 0; k < p.n; k++) {
         p.id[k] = (uint8_t)cfg->arm.joints[k].id;
@@ -97,8 +98,9 @@ static int check_fit(const struct config *cfg, const struct network *net, struct
         snprintf(err, ERR_LEN, "%s: the weights %s drive %d joints, arm.joints lists %d",
                  cfg->path, cfg->network.weights, net->p.joints, cfg->arm.n_joints);
     else if (net->p.tick_s != 1e-3 * cfg->network.tick_ms)
-        snprintf(err, ERR_LEN, "%s: network.tick_ms is %d, the weights were trained for %g",
-                 cfg->path, cfg->network.tick_ms, 1e3 * net->p.tick_s);
+        snprintf(err, ERR_LEN,
+                 "%s: network.tick_ms is %d, the weights were trained for %g", cfg->path,
+                 cfg->network.tick_ms, 1e3 * net->p.tick_s);
     else if (network_trainee_rows(&net->p) > PCM_ROWS || net->p.trainee.n > PCM_COLS)
         snprintf(err, ERR_LEN, "%s: does not fit a core of %d x %d", cfg->network.weights,
                  PCM_ROWS, PCM_COLS);
@@ -127,8 +129,9 @@ static int start_loop(const struct config *cfg, struct service *s)
         return fail(EX_OSERR, text);
     }
     if (!loop_snapshot(s->loop).is_realtime && cfg->realtime.policy == REALTIME_PREFER)
-        fprintf(stderr, "armd: warning: no real-time priority; expect late cycles "
-                        "(ulimit -r %d, or the service file)\n",
+        fprintf(stderr,
+                "armd: warning: no real-time priority; expect late cycles "
+                "(ulimit -r %d, or the service file)\n",
                 cfg->realtime.priority);
     return EX_OK;
 }
@@ -165,7 +168,8 @@ static int prepare_and_serve(const struct config *cfg)
     int rc = EX_NOINPUT;
     struct network *net = weights_load(cfg->network.weights, err, sizeof(err));
     for (int i = 0; net && i < 3; i++) /* service, loop and learner: one each */
-        arms[i] = i == 0 || arms[i - 1] ? arm_open(cfg->arm.model, err, sizeof(err)) : NULL;
+        arms[i] =
+            i == 0 || arms[i - 1] ? arm_open(cfg->arm.model, err, sizeof(err)) : NULL;
     if (arms[2]) {
         rc = check_fit(cfg, net, arms[0], err) < 0 ? EX_CONFIG : EX_OK;
         if (rc == EX_OK)
@@ -182,11 +186,13 @@ static int prepare_and_serve(const struct config *cfg)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", 1, NULL, 'c'},
-                                            {"check", 0, NULL, 'k'},
-                                            {"help", 0, NULL, 'h'},
-                                            {"version", 0, NULL, 'v'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"config",  1, NULL, 'c'},
+        {"check",   0, NULL, 'k'},
+        {"help",    0, NULL, 'h'},
+        {"version", 0, NULL, 'v'},
+        {NULL,      0, NULL, 0  }
+    };
     static struct config cfg;
     const char *path = NULL;
     bool is_check = false;

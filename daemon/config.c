@@ -288,6 +288,8 @@ int config_parse(struct config *cfg, const char *path, const char *text, size_t 
             check_relations(&l);
     }
     config_reader_close(&l.r);
+    if (l.r.n_problems && l.r.n_problems == l.r.n_missing)
+        return -ENOENT;
     return l.r.n_problems ? -EINVAL : 0;
 }
 

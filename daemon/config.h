@@ -77,7 +77,8 @@ struct config {
 
 /* Reads path.  Every problem, not the first alone, is one line in `problems` (for a
  * string: open_memstream), "FILE:LINE: arm.rate_Hz: 5000 is above 1000".  0, -ENOENT when
- * the file cannot be read, -EINVAL when there is a problem; *cfg is then not to be used. */
+ * it, or a file that it names, cannot be read and nothing else is wrong, else -EINVAL; *cfg
+ * is then not to be used. */
 int config_load(struct config *cfg, const char *path, FILE *problems);
 
 /* The same from memory; path gives the name for messages and the base of relative paths. */

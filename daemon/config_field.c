@@ -100,8 +100,10 @@ static void read_path(const struct place *p, const char *text)
         snprintf(full, sizeof(full), "%s", text);
     else
         snprintf(full, sizeof(full), "%s/%s", p->r->base, text);
-    if (p->f->type == FIELD_FILE && access(full, R_OK))
+    if (p->f->type == FIELD_FILE && access(full, R_OK)) {
         BLAME(p, "cannot read %s: %m", full);
+        p->r->n_missing++;
+    }
     store_text(p, full);
 }
 

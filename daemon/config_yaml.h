@@ -37,7 +37,7 @@ struct config_reader {
     const char *path; /* name of the file in messages */
     char base[512];   /* its folder, absolute */
     FILE *problems;
-    int n_problems;
+    int n_problems, n_missing; /* n_missing of them: a file that cannot be read */
     yaml_document_t doc;
 };
 

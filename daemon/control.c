@@ -80,12 +80,14 @@ static bool check_fields(struct request *r, const char *const *known)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(r->in, key, value) {
+    json_object_foreach(r->in, key, value)
+    {
         bool is_known = strcmp(key, "id") == 0 || strcmp(key, "cmd") == 0;
         for (const char *const *k = known; *k && !is_known; k++)
             is_known = strcmp(key, *k) == 0;
         if (!is_known)
-            return refuse(r, "bad_request", "field '%.40s' is unknown to this command", key);
+            return refuse(r, "bad_request", "field '%.40s' is unknown to this command",
+                          key);
     }
     return true;
 }
@@ -97,11 +99,11 @@ static bool hello(struct request *r)
     for (int k = 0; k < cfg->arm.n_joints; k++) {
         double lo, hi;
         arm_joint_range(r->s->arm, k, &lo, &hi);
-        json_array_append_new(
-            joints, json_pack("{s:s, s:f, s:f, s:f, s:f}", "name", cfg->arm.joints[k].name,
-                              "lo_rad", lo, "hi_rad", hi, "v_max_rad_s",
-                              cfg->arm.joints[k].v_max_rad_s, "a_max_rad_s2",
-                              cfg->arm.joints[k].a_max_rad_s2));
+        json_array_append_new(joints,
+                              json_pack("{s:s, s:f, s:f, s:f, s:f}", "name",
+                                        cfg->arm.joints[k].name, "lo_rad", lo, "hi_rad",
+                                        hi, "v_max_rad_s", cfg->arm.joints[k].v_max_rad_s,
+                                        "a_max_rad_s2", cfg->arm.joints[k].a_max_rad_s2));
     }
     json_object_update_new(
         r->out,
@@ -113,22 +115,13 @@ static bool hello(struct request *r)
     return true;
 }
 
-/* state as a client sees it: what the service has accepted counts already */
-static const char *visible_state(const struct service *s, const struct loop_snapshot *snap)
-{
-    if (snap->state == STATE_IDLE && s->is_teaching)
-        return arm_state_name(STATE_LEARNING);
-    if (snap->state == STATE_IDLE && s->is_preparing)
-        return arm_state_name(STATE_RUNNING);
-    return arm_state_name(snap->state);
-}
-
 static json_t *chip_json(const struct service *s)
 {
     uint64_t writes = 0, reads = 0;
     for (int i = 0; i < s->skills.n; i++)
         for (int k = 0; k < s->skills.skills[i]->n_segments; k++) {
-            struct pcm_core *core = synapse_core(s->skills.skills[i]->segments[k].synapse);
+            struct pcm_core *core =
+                synapse_core(s->skills.skills[i]->segments[k].synapse);
             if (!core)
                 continue;
             struct pcm_core_view view = pcm_core_view(core);
@@ -149,7 +142,7 @@ static bool status(struct request *r)
         json_array_append_new(q, json_real(snap.q_rad[k]));
     json_object_update_new(
         r->out, json_pack("{s:s, s:o, s:o, s:b, s:b, s:o, s:o}", "state",
-                          visible_state(s, &snap), "q_rad", q, "faults",
+                          arm_state_name(service_state(s, &snap)), "q_rad", q, "faults",
                           telemetry_faults(snap.faults), "link", snap.has_bus, "realtime",
                           snap.is_realtime, "timing",
                           json_pack("{s:o, s:o, s:o, s:I, s:I}", "wake_us",
@@ -170,7 +163,8 @@ static bool is_name_good(const char *name)
 {
     size_t n = name ? strlen(name) : 0;
     return n >= 1 && n < SKILL_NAME_LEN && name[0] != '.' &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+           strspn(name,
+                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
                n;
 }
 
@@ -181,7 +175,8 @@ static double *read_points(struct request *r, int *n, int *dims)
     *n = (int)json_array_size(points);
     *dims = (int)json_array_size(json_array_get(points, 0));
     if (*n < 2 || *dims < 1 || *dims > ARM_MAX_JOINTS || *n > TRAJECTORY_POINTS_MAX) {
-        refuse(r, "bad_path", "points: an array of at least 2 points [[..],[..],..] is needed");
+        refuse(r, "bad_path",
+               "points: an array of at least 2 points [[..],[..],..] is needed");
         return NULL;
     }
     double *x = calloc((size_t)*n * *dims, sizeof(double));
@@ -245,8 +240,8 @@ static struct trajectory *read_trajectory(struct request *r)
         return NULL;
     struct trajectory *t = NULL;
     if (read_times(r, n, &t_s, &duration_s)) {
-        t = trajectory_create(strcmp(space, "tip") == 0 ? SPACE_TIP : SPACE_JOINT, n, dims,
-                              t_s, duration_s, x, err, sizeof(err));
+        t = trajectory_create(strcmp(space, "tip") == 0 ? SPACE_TIP : SPACE_JOINT, n,
+                              dims, t_s, duration_s, x, err, sizeof(err));
         if (!t)
             refuse(r, "bad_path", "%s", err);
     }
@@ -272,7 +267,7 @@ static void take_envelope(struct request *r, struct job *job)
 
 static bool teach(struct request *r)
 {
-    static const char *const known[] = {"name",       "space",   "points", "times_s",
+    static const char *const known[] = {"name",       "space",   "points",  "times_s",
                                         "duration_s", "updates", "replace", NULL};
     struct service *s = r->s;
     struct loop_snapshot snap;
@@ -288,8 +283,9 @@ static bool teach(struct request *r)
         return refuse(r, "bad_request", "updates must be an integer from 1 to %d",
                       SKILL_MAX_UPDATES - 1);
     if (skill_find(&s->skills, name) && !json_is_true(json_object_get(r->in, "replace")))
-        return refuse(r, "exists", "a skill '%s' is there already; say replace to learn it "
-                                   "anew",
+        return refuse(r, "exists",
+                      "a skill '%s' is there already; say replace to learn it "
+                      "anew",
                       name);
     struct trajectory *trajectory = read_trajectory(r);
     if (!trajectory)
@@ -427,7 +423,8 @@ static bool move(struct request *r)
         if (!json_is_number(value) || !isfinite(q[k]))
             return refuse(r, "bad_request", "q_rad: entry %d is not a number", k);
         if (q[k] < lo || q[k] > hi)
-            return refuse(r, "bad_request", "joint '%s': %.3f rad is outside %.3f .. %.3f",
+            return refuse(r, "bad_request",
+                          "joint '%s': %.3f rad is outside %.3f .. %.3f",
                           cfg->arm.joints[k].name, q[k], lo, hi);
     }
     return go_to(r, q);
@@ -489,10 +486,20 @@ static bool subscribe_info(struct request *r)
 static const struct {
     const char *name;
     bool (*handle)(struct request *r);
-} commands[] = {{"hello", hello},   {"status", status}, {"teach", teach},
-                {"run", run},       {"stop", stop},     {"estop", estop},
-                {"reset", reset},   {"move", move},     {"home", home},
-                {"skills", skills}, {"forget", forget}, {"subscribe_info", subscribe_info}};
+} commands[] = {
+    {"hello",          hello         },
+    {"status",         status        },
+    {"teach",          teach         },
+    {"run",            run           },
+    {"stop",           stop          },
+    {"estop",          estop         },
+    {"reset",          reset         },
+    {"move",           move          },
+    {"home",           home          },
+    {"skills",         skills        },
+    {"forget",         forget        },
+    {"subscribe_info", subscribe_info}
+};
 
 static bool dispatch(struct request *r)
 {
@@ -530,8 +537,7 @@ void control_handle(struct service *s)
         return;
     }
     zmsg_remove(message, body); /* the frames in front lead back to the client */
-    struct request r = {.s = s, .envelope = message,
-                        .out = json_pack("{s:b}", "ok", 1)};
+    struct request r = {.s = s, .envelope = message, .out = json_pack("{s:b}", "ok", 1)};
     answer(&r, (const char *)zframe_data(body), zframe_size(body));
     if (r.envelope)
         send_reply(s, &r.envelope, r.has_id, r.id, r.out);
@@ -569,7 +575,8 @@ void control_reset_done(struct service *s, uint32_t faults)
         if (faults & fault_bit(f)) {
             char message[256];
             snprintf(message, sizeof(message), "still there: %s: %s; %s",
-                     fault_entry(f)->name, fault_entry(f)->cause, fault_entry(f)->way_out);
+                     fault_entry(f)->name, fault_entry(f)->cause,
+                     fault_entry(f)->way_out);
             json_decref(out);
             out = error_json("fault", message);
         }

@@ -28,6 +28,24 @@ static void sleep_until(int64_t t_ns)
         ;
 }
 
+static void publish_snapshot(struct loop *l)
+{
+    unsigned s = atomic_load_explicit(&l->sequence, memory_order_relaxed);
+    atomic_store_explicit(&l->sequence, s + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    struct loop_snapshot *out = &l->snapshot;
+    out->state = l->state;
+    out->faults = l->faults;
+    out->has_bus = l->bus != NULL && l->has_sample;
+    out->cycles = l->cycles;
+    out->overruns = l->overruns;
+    for (int k = 0; k < l->p.joints; k++)
+        out->q_rad[k] = (double)l->sample.q_rad[k];
+    if (l->bus)
+        out->missed_replies = bus_counters(l->bus).missed;
+    atomic_store_explicit(&l->sequence, s + 2, memory_order_release);
+}
+
 struct loop *loop_create(const struct loop_params *p, const struct network *net,
                          struct arm *arm)
 {
@@ -50,6 +68,7 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
     l->commands = ring_create(sizeof(struct loop_command), COMMANDS);
     l->events = ring_create(sizeof(struct loop_event), EVENTS);
     l->samples = ring_create(sizeof(struct loop_sample), SAMPLES);
+    publish_snapshot(l);
     if (l->player && l->commands && l->events && l->samples)
         return l;
     loop_destroy(l);
@@ -77,24 +96,6 @@ void loop_destroy(struct loop *l)
 void loop_post(struct loop *l, struct loop_event *e)
 {
     ring_push(l->events, e); /* full: the service is gone; motion goes on safely */
-}
-
-static void publish_snapshot(struct loop *l)
-{
-    unsigned s = atomic_load_explicit(&l->sequence, memory_order_relaxed);
-    atomic_store_explicit(&l->sequence, s + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
-    struct loop_snapshot *out = &l->snapshot;
-    out->state = l->state;
-    out->faults = l->faults;
-    out->has_bus = l->bus != NULL && l->has_sample;
-    out->cycles = l->cycles;
-    out->overruns = l->overruns;
-    for (int k = 0; k < l->p.joints; k++)
-        out->q_rad[k] = (double)l->sample.q_rad[k];
-    if (l->bus)
-        out->missed_replies = bus_counters(l->bus).missed;
-    atomic_store_explicit(&l->sequence, s + 2, memory_order_release);
 }
 
 struct loop_snapshot loop_snapshot(const struct loop *l)
@@ -145,19 +146,31 @@ static void drop_bus(struct loop *l)
 
 static void take_sample(struct loop *l, int64_t t_ns)
 {
-    l->is_new = false;
-    if (!l->bus)
+    if (!l->bus || l->is_new)
         return;
     int rc = bus_poll(l->bus, t_ns, &l->sample);
     if (rc < 0) {
         drop_bus(l);
         return;
     }
-    l->is_new = rc > 0;
-    l->cycles_without_sample = rc > 0 ? 0 : l->cycles_without_sample + 1;
-    if (rc > 0)
-        histogram_add(&l->histograms[atomic_load(&l->filled)][H_BUS],
-                      1000 * (int64_t)bus_counters(l->bus).round_trip_us);
+    if (rc > 0) { /* the servos read their positions about half-way through */
+        int64_t round_trip_ns = 1000 * (int64_t)bus_counters(l->bus).round_trip_us;
+        histogram_add(&l->histograms[atomic_load(&l->filled)][H_BUS], round_trip_ns);
+        l->sample_ns = l->sample.t_ns - round_trip_ns / 2;
+        l->is_new = true;
+    }
+}
+
+/* the first part of a cycle's rest is spent on the port, so that replies are taken (and
+ * timed) when they come */
+static void await_replies(struct loop *l, int64_t until_ns)
+{
+    while (l->bus && !l->is_new) {
+        int64_t left_us = (until_ns - now_ns()) / 1000;
+        if (left_us <= 0 || bus_wait(l->bus, left_us) == 0)
+            return;
+        take_sample(l, now_ns());
+    }
 }
 
 /* once a second: the other set of histograms is filled from now on */
@@ -182,7 +195,9 @@ static void one_cycle(struct loop *l, int64_t due_ns)
     take_sample(l, start_ns);
     while (ring_pop(l->commands, &c))
         loop_motion_command(l, &c, start_ns);
+    l->cycles_without_sample = l->is_new ? 0 : l->cycles_without_sample + 1;
     loop_motion_cycle(l, start_ns);
+    l->is_new = false;
     if (l->bus && bus_send(l->bus, start_ns, l->cmd_rad_s) < 0)
         drop_bus(l);
     int cycles_per_tick = (int)(l->p.tick_s * l->p.rate_Hz + 0.5);
@@ -199,6 +214,21 @@ static void one_cycle(struct loop *l, int64_t due_ns)
         turn_histograms(l, start_ns);
 }
 
+/* lost cycles are counted and skipped, never caught up; a gap in which the servos have
+ * stopped by themselves must not end in motion */
+static int64_t next_due(struct loop *l, int64_t due_ns, int64_t period_ns)
+{
+    int64_t late_ns = now_ns() - due_ns;
+    if (late_ns <= 0)
+        return due_ns;
+    int64_t lost = late_ns / period_ns + 1;
+    l->overruns += (uint64_t)lost;
+    l->lost_in_second += (int)lost;
+    if (late_ns > l->p.watchdog_ns && l->state == STATE_RUNNING)
+        loop_motion_fault(l, FAULT_OVERRUN_BURST, -1, (double)lost);
+    return due_ns + lost * period_ns;
+}
+
 static void *run_loop(void *arg)
 {
     struct loop *l = arg;
@@ -208,14 +238,8 @@ static void *run_loop(void *arg)
     while (!l->is_ending || l->state == STATE_STOPPING) {
         sleep_until(due_ns);
         one_cycle(l, due_ns);
-        due_ns += period_ns;
-        int64_t late_ns = now_ns() - due_ns;
-        if (late_ns > 0) { /* lost cycles are counted and skipped, never caught up */
-            int64_t lost = late_ns / period_ns + 1;
-            l->overruns += (uint64_t)lost;
-            l->lost_in_second += (int)lost;
-            due_ns += lost * period_ns;
-        }
+        await_replies(l, due_ns + 6 * period_ns / 10);
+        due_ns = next_due(l, due_ns + period_ns, period_ns);
     }
     loop_post(l, &(struct loop_event){.type = EVENT_EXIT, .t_ns = now_ns()});
     return NULL;

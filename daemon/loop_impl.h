@@ -31,9 +31,10 @@ struct loop {
     /* the rest belongs to the thread */
     struct bus *bus;
     struct bus_sample sample;
-    bool has_sample; /* sample holds a measured pose of this bus */
-    bool has_met;    /* there has been an arm since the start */
-    bool is_new;     /* sample is of this cycle */
+    int64_t sample_ns; /* when the servos read it, about */
+    bool has_sample;   /* sample holds a measured pose of this bus */
+    bool has_met;      /* there has been an arm since the start */
+    bool is_new;       /* sample is of this cycle */
     int cycles_without_sample;
     struct limit_params limits;
     struct limit_state limited;

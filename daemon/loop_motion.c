@@ -299,7 +299,7 @@ static void follow(struct loop *l, int64_t now_ns, float *want)
 {
     double q[ARM_MAX_JOINTS], dq[ARM_MAX_JOINTS], ahead[ARM_MAX_JOINTS];
     double taught[ARM_MAX_JOINTS], unused[ARM_MAX_JOINTS];
-    double t_sample_s = seconds(l->motion_start_ns, l->sample.t_ns);
+    double t_sample_s = seconds(l->motion_start_ns, l->sample_ns);
     double gain = l->motion == MOTION_PLAY && l->p.track == LOOP_TRACK_OPEN
                       ? 0.0
                       : l->p.position_gain_per_s;
@@ -436,5 +436,5 @@ void loop_motion_sample(struct loop *l, int64_t now_ns, struct loop_sample *s)
     copy_tip(l, q, s->tip_m);
     copy_tip(l, l->ref_rad, s->ref_tip_m);
     if (s->is_playing)
-        sample_play(l, seconds(l->motion_start_ns, l->sample.t_ns), s);
+        sample_play(l, seconds(l->motion_start_ns, l->sample_ns), s);
 }

@@ -111,11 +111,19 @@ const char *service_busy(const struct service *s, struct loop_snapshot *snapshot
         [STATE_FAULT] = "a fault is latched; see status, remove the cause, then reset",
         [STATE_ESTOP] = "the emergency stop is latched; reset first"};
     *snapshot = loop_snapshot(s->loop);
-    if (snapshot->state != STATE_IDLE)
-        return why[snapshot->state];
-    if (s->is_teaching)
-        return why[STATE_LEARNING];
-    return s->is_preparing ? why[STATE_RUNNING] : NULL;
+    enum arm_state state = service_state(s, snapshot);
+    return state == STATE_IDLE ? NULL : why[state];
+}
+
+enum arm_state service_state(const struct service *s,
+                             const struct loop_snapshot *snapshot)
+{
+    bool is_free = snapshot->state == STATE_IDLE || snapshot->state == STATE_LEARNING;
+    if (is_free && s->is_teaching)
+        return STATE_LEARNING;
+    if (is_free && s->is_preparing)
+        return STATE_RUNNING;
+    return is_free ? STATE_IDLE : snapshot->state;
 }
 
 bool service_submit(struct service *s, struct job *job)
@@ -131,8 +139,9 @@ static void make_room(struct service *s, int needed)
 {
     struct skill *least;
     while ((least = skill_least_used(&s->skills, needed))) {
-        telemetry_event(s, "forgotten", json_pack("{s:s, s:s}", "name", least->name,
-                                                  "reason", "no core was free"));
+        telemetry_event(
+            s, "forgotten",
+            json_pack("{s:s, s:s}", "name", least->name, "reason", "no core was free"));
         skill_remove(&s->skills, least);
     }
 }
@@ -158,8 +167,8 @@ static void taught(struct service *s, struct job *job)
         telemetry_event(s, "learned",
                         json_pack("{s:s, s:i, s:f, s:f}", "name", skill->name, "updates",
                                   skill->updates, "tip_rmse_mm",
-                                  skill->quality[skill->updates].tip_rmse_mm, "compute_ms",
-                                  skill->compute_ms));
+                                  skill->quality[skill->updates].tip_rmse_mm,
+                                  "compute_ms", skill->compute_ms));
     }
     control_job_done(s, job);
 }

@@ -28,17 +28,17 @@ struct service {
     zsock_t *control, *telemetry;
     struct skill_store skills;
 
-    int jobs;             /* in the worker now */
+    int jobs;                 /* in the worker now */
     bool is_opening, has_bus; /* the bus: being opened / with the loop */
     bool is_teaching, is_preparing;
     struct skill *running; /* accepted or in motion; NULL: none */
-    struct bus *old_bus;  /* dropped by the loop, to be closed */
-    int64_t retry_ns;     /* when to try the port again */
-    char bus_err[256];    /* why the port cannot be opened */
-    zlist_t *resets;      /* struct pending waiting for the loop's word */
+    struct bus *old_bus;   /* dropped by the loop, to be closed */
+    int64_t retry_ns;      /* when to try the port again */
+    char bus_err[256];     /* why the port cannot be opened */
+    zlist_t *resets;       /* struct pending waiting for the loop's word */
     struct loop_timing timing;
-    uint64_t samples;     /* seen, for decimation of `state` */
-    double t0_s;          /* Unix time minus CLOCK_MONOTONIC, s */
+    uint64_t samples; /* seen, for decimation of `state` */
+    double t0_s;      /* Unix time minus CLOCK_MONOTONIC, s */
     bool is_ending;
 };
 
@@ -53,6 +53,11 @@ double service_time_s(const struct service *s);
 
 /* For control.c: hand a job to the worker (takes it over); false when it cannot. */
 bool service_submit(struct service *s, struct job *job);
+
+/* The state as a client sees it: what the service has taken on, or has finished, counts
+ * already, though the loop may hear of it a cycle later (its commands keep their order). */
+enum arm_state service_state(const struct service *s,
+                             const struct loop_snapshot *snapshot);
 
 /* A free state for a new task: idle, nothing pending; a sentence when not. */
 const char *service_busy(const struct service *s, struct loop_snapshot *snapshot);

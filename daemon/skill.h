@@ -20,7 +20,7 @@ enum { SKILL_NAME_LEN = 64, SKILL_MAX_SEGMENTS = 32, SKILL_MAX_UPDATES = 21 };
 struct skill_segment {
     int steps;
     struct synapse *synapse; /* owned */
-    float *w; /* weights of an ideal block, NULL for a core; owned */
+    float *w;                /* weights of an ideal block, NULL for a core; owned */
     float carry[NETWORK_MAX_JOINTS]; /* y0, in readout units */
 };
 
@@ -59,7 +59,7 @@ void skill_touch(struct skill_store *store, struct skill *s);
 /* The skill to give up so that `needed` cores get free, NULL when they are (or when
  * nothing is left to give up). */
 struct skill *skill_least_used(struct skill_store *store, int needed);
-void skill_add(struct skill_store *store, struct skill *s); /* takes ownership */
+void skill_add(struct skill_store *store, struct skill *s);    /* takes ownership */
 void skill_remove(struct skill_store *store, struct skill *s); /* and destroys it */
 
 #endif

@@ -16,10 +16,10 @@ struct teacher {
     const struct network *net;
     struct arm *arm;
     struct learner *learner;
-    uint32_t n_blocks;  /* made so far: each has devices of its own */
-    float *target;      /* (net steps, joints) of the segment, what is left to do */
-    float *tip;         /* (net steps, 3) */
-    float *omega;       /* (updates + 1, path steps, joints) rehearsed, of the skill */
+    uint32_t n_blocks; /* made so far: each has devices of its own */
+    float *target;     /* (net steps, joints) of the segment, what is left to do */
+    float *tip;        /* (net steps, 3) */
+    float *omega;      /* (updates + 1, path steps, joints) rehearsed, of the skill */
 };
 
 enum { OMEGA_STEPS = 6001 };
@@ -73,8 +73,11 @@ static int make_block(struct teacher *t, struct skill_segment *s, double t_s)
 {
     const struct network_params *np = &t->net->p;
     const int rows = network_trainee_rows(np), n = np->trainee.n;
-    struct synapse_params sp = {.rows = rows, .cols = n, .n_in = np->clock.channels,
-                                .rounding = t->p.rounding, .step = t->p.step,
+    struct synapse_params sp = {.rows = rows,
+                                .cols = n,
+                                .n_in = np->clock.channels,
+                                .rounding = t->p.rounding,
+                                .step = t->p.step,
                                 .seed = t->p.seed + t->n_blocks};
     s->w = malloc((size_t)rows * n * sizeof(float));
     if (!s->w)
@@ -108,8 +111,8 @@ static struct target segment_target(struct teacher *t, const struct trajectory_p
     const int J = path->n_free;
     for (int k = 0; k < s->steps; k++) {
         for (int j = 0; j < J; j++)
-            t->target[k * J + j] = (float)path->omega_rad_s[(first + k) * J + j] -
-                                   carried(t->net, s, k, j);
+            t->target[k * J + j] =
+                (float)path->omega_rad_s[(first + k) * J + j] - carried(t->net, s, k, j);
         for (int axis = 0; axis < 3; axis++) /* after the step, as the LSG learned it */
             t->tip[k * 3 + axis] = (float)path->tip_m[(first + k + 1) * 3 + axis];
     }
@@ -136,8 +139,8 @@ static void add_distance(struct teacher *t, const double *q, const double *tip_m
 }
 
 /* error of velocities omega from step `first` of the path, starting at the taught pose */
-static struct skill_quality measure(struct teacher *t, const struct skill *skill, int first,
-                                    int steps, const float *omega)
+static struct skill_quality measure(struct teacher *t, const struct skill *skill,
+                                    int first, int steps, const float *omega)
 {
     const struct trajectory_path *path = skill->path;
     const int J = path->n_free;

@@ -27,8 +27,8 @@ static json_t *array(const float *x, int n)
 
 json_t *telemetry_percentiles(const struct percentiles *p)
 {
-    return json_pack("{s:i, s:i, s:i, s:i}", "p50", (int)p->p50, "p99", (int)p->p99, "p999",
-                     (int)p->p999, "max", (int)p->max);
+    return json_pack("{s:i, s:i, s:i, s:i}", "p50", (int)p->p50, "p99", (int)p->p99,
+                     "p999", (int)p->p999, "max", (int)p->max);
 }
 
 json_t *telemetry_faults(uint32_t faults)
@@ -53,14 +53,14 @@ static double tip_error_mm(const struct loop_sample *x)
 static void publish_state(struct service *s, const struct loop_sample *x)
 {
     const int n = s->cfg->arm.n_joints;
-    json_t *o = json_pack(
-        "{s:f, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "t_s",
-        unix_time_s(s, x->t_ns), "tick", (json_int_t)x->tick, "state",
-        arm_state_name(x->state), "q_rad", array(x->q_rad, n), "dq_rad_s",
-        array(x->dq_rad_s, n), "cmd_rad_s", array(x->cmd_rad_s, n), "ref_rad",
-        array(x->ref_rad, n), "tip_m", array(x->tip_m, 3), "ref_tip_m",
-        array(x->ref_tip_m, 3), "load", array(x->load, n), "temp_C", array(x->temp_C, n),
-        "volts_V", (double)x->volts_V);
+    json_t *o =
+        json_pack("{s:f, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "t_s",
+                  unix_time_s(s, x->t_ns), "tick", (json_int_t)x->tick, "state",
+                  arm_state_name(x->state), "q_rad", array(x->q_rad, n), "dq_rad_s",
+                  array(x->dq_rad_s, n), "cmd_rad_s", array(x->cmd_rad_s, n), "ref_rad",
+                  array(x->ref_rad, n), "tip_m", array(x->tip_m, 3), "ref_tip_m",
+                  array(x->ref_tip_m, 3), "load", array(x->load, n), "temp_C",
+                  array(x->temp_C, n), "volts_V", (double)x->volts_V);
     if (x->is_playing) {
         int J = s->net->p.joints;
         json_object_set_new(o, "target_tip_m", array(x->target_tip_m, 3));

@@ -15,7 +15,7 @@ enum job_type { JOB_TEACH, JOB_PREPARE, JOB_OPEN_BUS };
 
 struct job {
     enum job_type type;
-    double t_s; /* device time */
+    double t_s;    /* device time */
     char err[256]; /* a sentence when it failed */
 
     /* teach: trajectory and skill name in (owned by the job), skill out (NULL: failed) */

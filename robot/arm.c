@@ -20,7 +20,7 @@
 enum { REACH_ITERATIONS = 200, REACH_STARTS = 32 };
 
 static const double REACH_DONE_m = 1e-9;   /* far below any encoder */
-static const double REACH_GOOD_m = 1e-7;   /* no need to start again */
+static const double REACH_GOOD_m = 1e-3;   /* near enough: no need to start again */
 static const double REACH_STEP_rad = 0.35; /* longest step: J is linear no further */
 
 struct arm {

@@ -350,12 +350,13 @@ static void handle(struct servo_bus *bus, const struct dxl_packet *p)
 
 static void take_packet(struct servo_bus *bus, const struct dxl_packet *p)
 {
-    const bool is_sync_read =
-        p->instruction == DXL_SYNC_READ || p->instruction == DXL_FAST_SYNC_READ;
+    const bool is_group_read = p->instruction == DXL_SYNC_READ ||
+                               p->instruction == DXL_FAST_SYNC_READ ||
+                               p->instruction == DXL_BULK_READ;
     for (int k = 0; k < bus->params.n; k++)
         servo_feed_watchdog(&bus->servo[k]);
     bus->last_packet_ns = bus->now_ns;
-    if (is_sync_read && bus->params.before_sync_read)
+    if (is_group_read && bus->params.before_sync_read)
         bus->now_ns = bus->params.before_sync_read(bus->params.user);
     if (bus->line_ns < bus->now_ns)
         bus->line_ns = bus->now_ns;

@@ -1,0 +1,36 @@
+/* arm.h - what an arm is (its MJCF file) and where its tip is.
+ *
+ * Joints are the hinge joints of the file in its order; positions are rad from the home
+ * pose, which is all zeros.  The tip is the site named "tip".  MuJoCo does the work.
+ * Not thread-safe: a thread that needs kinematics opens an arm of its own (slow).
+ */
+#ifndef ROBOT_ARM_H
+#define ROBOT_ARM_H
+
+#include <stddef.h>
+
+enum { ARM_MAX_JOINTS = 8, ARM_NAME_LEN = 32 };
+
+struct arm; /* the model and scratch memory */
+
+/* Slow.  NULL with a sentence in err (the file, what is wrong). */
+struct arm *arm_open(const char *mjcf_path, char *err, size_t err_len);
+void arm_close(struct arm *arm); /* NULL is fine */
+
+int arm_joints(const struct arm *arm);
+const char *arm_name(const struct arm *arm); /* model name */
+const char *arm_joint_name(const struct arm *arm, int joint);
+void arm_joint_range(const struct arm *arm, int joint, double *lo_rad, double *hi_rad);
+
+/* tip_m[3] of a pose q_rad[arm_joints].  Does not allocate. */
+void arm_tip(struct arm *arm, const double *q_rad, double tip_m[3]);
+
+/* (3, joints), row-major: d tip / d q. */
+void arm_jacobian(struct arm *arm, const double *q_rad, double *jac);
+
+/* Inverse kinematics for the first n_free joints (the rest keep their value in q_rad):
+ * q_rad is the start and becomes the answer, inside the joint ranges.  Damped least
+ * squares.  Returns the distance in m that remains. */
+double arm_reach(struct arm *arm, const double tip_m[3], int n_free, double *q_rad);
+
+#endif

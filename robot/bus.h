@@ -1,0 +1,76 @@
+/* bus.h - a chain of velocity-controlled servos on a serial bus, as the loop sees it.
+ *
+ * One cycle: bus_poll (take what came in), decide, bus_send (velocities out, next read
+ * requested).  poll and send neither block nor allocate: the control loop calls them.  All
+ * calls for one bus come from one thread at a time.
+ */
+#ifndef ROBOT_BUS_H
+#define ROBOT_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "robot/arm.h" /* ARM_MAX_JOINTS */
+
+struct bus_params {
+    char port[128]; /* tty, symlink to one, or a pseudo-terminal */
+    int baud_Bd;
+    int n; /* servos */
+    uint8_t id[ARM_MAX_JOINTS];
+    float
+        v_max_rad_s[ARM_MAX_JOINTS]; /* written nowhere: the caller limits; for checks */
+    int watchdog_ms; /* the servo stops itself after this silence; multiple of 20 */
+};
+
+/* Last known state of every servo. */
+struct bus_sample {
+    int64_t t_ns; /* CLOCK_MONOTONIC when the last complete set of replies was in */
+    float q_rad[ARM_MAX_JOINTS], dq_rad_s[ARM_MAX_JOINTS];
+    float load[ARM_MAX_JOINTS];            /* -1..1 of the servo's limit */
+    float temp_C[ARM_MAX_JOINTS], volts_V; /* refreshed now and then, not every cycle */
+    uint8_t error[ARM_MAX_JOINTS]; /* hardware error bits as the servo reported them */
+};
+
+/* In error, instead of bits of register 70: the servo restarted, its torque is off. */
+enum { BUS_ERROR_RESTARTED = 0x80 };
+
+struct bus_counters {
+    uint64_t cycles, replies, missed,
+        bad_frames;         /* missed: a servo that did not answer */
+    uint32_t round_trip_us; /* of the last complete cycle */
+};
+
+struct bus;
+
+/* Slow.  Opens the port, finds every servo, sets velocity mode, return delay 0, torque
+ * on with goal velocity 0, and arms the watchdog.  A servo that has shut itself down stays
+ * limp, its error is in the first sample.  NULL with a sentence in err, and errno: ENOENT no
+ * such port, EACCES, EBUSY, ETIMEDOUT a servo is silent, EPROTO it refuses, EINVAL, EIO. */
+struct bus *bus_open(const struct bus_params *p, char *err, size_t err_len);
+void bus_close(struct bus *b); /* slow: goal velocity 0, then close.  NULL is fine */
+
+/* 1 when a complete new sample is in *out, 0 when replies are still missing (out holds
+ * the last state), -EIO when the link is lost (then only bus_close helps). */
+int bus_poll(struct bus *b, int64_t now_ns, struct bus_sample *out);
+
+/* Sleeps until bytes have come in or timeout_us is over: how a loop spends the time that it
+ * would sleep anyway.  1, 0 or -EIO. */
+int bus_wait(struct bus *b, int64_t timeout_us);
+
+/* Velocities for all servos, then the request for the next sample.  A servo takes whole
+ * steps of velocity only; what rounding leaves over is carried to the next cycle, so that
+ * the mean is exact.  0 or -EIO. */
+int bus_send(struct bus *b, int64_t now_ns, const float *dq_rad_s);
+
+/* Slow.  Torque off (limp) or on again, at goal velocity 0.  0, -EIO, or the first trouble
+ * with a servo: -ETIMEDOUT, -EPROTO (it refuses). */
+int bus_set_torque(struct bus *b, bool is_on);
+
+/* Slow, and servos in error go limp for a second: reboots those that shut down and sets up
+ * again all that have an error.  As above; -EPROTO when an error stays. */
+int bus_clear_errors(struct bus *b);
+
+struct bus_counters bus_counters(const struct bus *b);
+
+#endif

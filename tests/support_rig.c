@@ -1,0 +1,215 @@
+/* support_rig.c - see support_rig.h. */
+#include "tests/support_rig.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TRIES = 400, PAUSE_ms = 50 };
+
+const char *rig_program(const char *name)
+{
+    static char path[256];
+    const char *build = getenv("ARMD_BUILD");
+    snprintf(path, sizeof(path), "%s/%s", build ? build : "build", name);
+    return path;
+}
+
+static pid_t spawn(const char *output, char *const argv[])
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        int fd = open(output, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        dup2(fd, STDOUT_FILENO);
+        dup2(fd, STDERR_FILENO);
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    return pid;
+}
+
+/* config/sim.yaml with paths of this rig */
+static void write_config(struct rig *r)
+{
+    char command[1024];
+    snprintf(command, sizeof(command),
+             "sed -e \"s|/run/armd|%s|; s|/var/lib/armd|%s|\" "
+             "-e \"s|arms/scorbot|$PWD/config/arms/scorbot|; "
+             "s|weights/|$PWD/config/weights/|\" config/sim.yaml >%s",
+             r->folder, r->folder, r->config);
+    cr_assert(system(command) == 0, "cannot write %s", r->config);
+}
+
+static void start_programs(struct rig *r)
+{
+    char link[96], output[96], sim[256], armd[256];
+    snprintf(link, sizeof(link), "%s/arm0", r->folder);
+    snprintf(output, sizeof(output), "%s/output", r->folder);
+    snprintf(sim, sizeof(sim), "%s", rig_program("armsim"));
+    snprintf(armd, sizeof(armd), "%s", rig_program("armd"));
+    char *sim_argv[] = {
+        sim, "--model", "config/arms/scorbot.xml", "--link", link, "--log", r->log, NULL};
+    char *armd_argv[] = {armd, "-c", r->config, NULL};
+    r->sim = spawn(output, sim_argv);
+    r->armd = spawn(output, armd_argv);
+}
+
+void rig_start(struct rig *r)
+{
+    char endpoint[128];
+    memset(r, 0, sizeof(*r));
+    strcpy(r->folder, "/tmp/armd-rig-XXXXXX");
+    cr_assert(mkdtemp(r->folder) != NULL);
+    snprintf(r->config, sizeof(r->config), "%s/armd.yaml", r->folder);
+    snprintf(r->log, sizeof(r->log), "%s/sim.csv", r->folder);
+    write_config(r);
+    start_programs(r);
+    zsys_handler_set(NULL);
+    snprintf(endpoint, sizeof(endpoint), "ipc://%s/control", r->folder);
+    r->client = zsock_new(ZMQ_DEALER);
+    zsock_set_rcvtimeo(r->client, 20000);
+    zsock_connect(r->client, "%s", endpoint);
+    r->events = zsock_new(ZMQ_SUB);
+    zsock_set_rcvtimeo(r->events, 20000);
+    zsock_set_subscribe(r->events, "event");
+    zsock_connect(r->events, "ipc://%s/telemetry", r->folder);
+    cr_assert(rig_wait_state(r, "idle"), "armd did not meet its arm");
+}
+
+static void end(pid_t pid)
+{
+    if (pid > 0) {
+        kill(pid, SIGCONT);
+        kill(pid, SIGTERM);
+        waitpid(pid, NULL, 0);
+    }
+}
+
+void rig_stop(struct rig *r)
+{
+    char command[128];
+    end(r->armd);
+    end(r->sim);
+    zsock_destroy(&r->client);
+    zsock_destroy(&r->events);
+    snprintf(command, sizeof(command), "rm -rf %s", r->folder);
+    cr_expect(system(command) == 0);
+}
+
+static json_t *exchange(struct rig *r, json_t *request)
+{
+    cr_assert(request != NULL, "the test's request is not good");
+    int id = ++r->next_id;
+    json_object_set_new(request, "id", json_integer(id));
+    char *text = json_dumps(request, JSON_COMPACT);
+    zstr_send(r->client, text);
+    free(text);
+    json_decref(request);
+    for (;;) {
+        char *answer = zstr_recv(r->client);
+        cr_assert(answer != NULL, "no reply");
+        json_t *reply = json_loads(answer, 0, NULL);
+        free(answer);
+        if (json_integer_value(json_object_get(reply, "id")) == id)
+            return reply;
+        json_decref(reply);
+    }
+}
+
+json_t *rig_request(struct rig *r, const char *json_format, ...)
+{
+    va_list args;
+    json_error_t error;
+    va_start(args, json_format);
+    json_t *request = json_vpack_ex(&error, 0, json_format, args);
+    va_end(args);
+    return exchange(r, request);
+}
+
+bool rig_ok(struct rig *r, const char *json_format, ...)
+{
+    va_list args;
+    json_error_t error;
+    va_start(args, json_format);
+    json_t *request = json_vpack_ex(&error, 0, json_format, args);
+    va_end(args);
+    json_t *reply = exchange(r, request);
+    bool is_ok = json_is_true(json_object_get(reply, "ok"));
+    json_decref(reply);
+    return is_ok;
+}
+
+bool rig_wait_state(struct rig *r, const char *state)
+{
+    for (int i = 0; i < TRIES; i++) {
+        json_t *reply = rig_request(r, "{s:s}", "cmd", "status");
+        const char *now = json_string_value(json_object_get(reply, "state"));
+        bool is_there = now && strcmp(now, state) == 0;
+        json_decref(reply);
+        if (is_there)
+            return true;
+        zclock_sleep(PAUSE_ms);
+    }
+    return false;
+}
+
+json_t *rig_wait_event(struct rig *r, const char *kind)
+{
+    for (;;) {
+        char *topic = NULL, *text = NULL;
+        if (zstr_recvx(r->events, &topic, &text, NULL) < 2)
+            return NULL;
+        json_t *event = json_loads(text, 0, NULL);
+        zstr_free(&topic);
+        zstr_free(&text);
+        const char *is = json_string_value(json_object_get(event, "kind"));
+        if (is && strcmp(is, kind) == 0)
+            return event;
+        json_decref(event);
+    }
+}
+
+bool rig_teach_sample(struct rig *r, const char *name)
+{
+    char err[256], endpoint[128], csv[128];
+    snprintf(endpoint, sizeof(endpoint), "ipc://%s/control", r->folder);
+    snprintf(csv, sizeof(csv), "config/samples/%s.csv", name);
+    int rc =
+        rig_run(err, sizeof(err), "armctl", "-e", endpoint, "teach", name, csv, NULL);
+    if (rc != 0)
+        cr_log_error("armctl teach: %d: %s", rc, err);
+    return rc == 0;
+}
+
+int rig_run(char *err, size_t len, const char *program, ...)
+{
+    char *argv[24], path[256], file[] = "/tmp/armd-err-XXXXXX";
+    int n = 0, status;
+    va_list args;
+    snprintf(path, sizeof(path), "%s", rig_program(program));
+    argv[n++] = path;
+    va_start(args, program);
+    while (n < 23 && (argv[n] = va_arg(args, char *)))
+        n++;
+    argv[n] = NULL;
+    va_end(args);
+    int fd = mkstemp(file);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(fd, STDERR_FILENO);
+        dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+        execv(path, argv);
+        _exit(127);
+    }
+    waitpid(pid, &status, 0);
+    ssize_t got = pread(fd, err, len - 1, 0);
+    err[got > 0 ? got : 0] = '\0';
+    close(fd);
+    unlink(file);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}

@@ -1,0 +1,43 @@
+/* support_rig.h - the real programs on a bench: armsim, armd and a client, in a folder of
+ * their own.  Scenario tests use it; nothing in it asserts a time. */
+#ifndef TESTS_SUPPORT_RIG_H
+#define TESTS_SUPPORT_RIG_H
+
+#include <czmq.h>
+#include <jansson.h>
+#include <sys/types.h>
+
+struct rig {
+    char folder[64], config[96], log[96]; /* log: of armsim, CSV */
+    pid_t sim, armd;
+    zsock_t *client, *events;
+    int next_id;
+};
+
+/* Starts armsim (with extra arguments, or NULL) and armd on config/sim.yaml, and waits
+ * until armd has met its arm. */
+void rig_start(struct rig *r);
+void rig_stop(struct rig *r); /* ends what still runs, removes the folder */
+
+/* One request; the reply, which the caller releases.  Fails the test when none comes. */
+json_t *rig_request(struct rig *r, const char *json_format, ...);
+
+/* The same, and whether the reply says ok. */
+bool rig_ok(struct rig *r, const char *json_format, ...);
+
+/* Waits until `status` names this state (20 s at most). */
+bool rig_wait_state(struct rig *r, const char *state);
+
+/* Waits for an event of this kind; the caller releases it.  NULL after 20 s. */
+json_t *rig_wait_event(struct rig *r, const char *kind);
+
+/* Teaches config/samples/NAME.csv as NAME. */
+bool rig_teach_sample(struct rig *r, const char *name);
+
+/* Runs a program to its end: exit status; its stderr (cut to len) in err. */
+int rig_run(char *err, size_t len, const char *program, ...);
+
+/* Path of a program of this build; static. */
+const char *rig_program(const char *name);
+
+#endif

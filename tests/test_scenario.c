@@ -1,0 +1,336 @@
+/* The whole chain with the real programs: what users do, and what happens to them. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "tests/support_rig.h"
+
+static struct rig rig;
+
+static void setup(void)
+{
+    rig_start(&rig);
+}
+
+static void teardown(void)
+{
+    rig_stop(&rig);
+}
+
+TestSuite(scenario, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(scenario_programs, .timeout = 60);
+
+static double number(const json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+/* runs a skill to its end; the run_done event, which the caller releases */
+static json_t *run_to_end(const char *name)
+{
+    cr_assert(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", name));
+    json_t *done = rig_wait_event(&rig, "run_done");
+    cr_assert(done != NULL, "no run_done");
+    return done;
+}
+
+Test(scenario, arm_runs_what_it_was_shown_within_5_mm_of_the_networks_own_path)
+{
+    cr_assert(rig_teach_sample(&rig, "wave"));
+    double best_mm = INFINITY;
+    for (int i = 0; i < 4 && best_mm > 5.0; i++) { /* a stalled machine is not the arm */
+        json_t *done = run_to_end("wave");
+        if (json_is_true(json_object_get(done, "complete")))
+            best_mm = fmin(best_mm, number(done, "tracking_rmse_mm"));
+        cr_expect(number(done, "tip_rmse_mm") > 0.0);
+        json_decref(done);
+        rig_ok(&rig, "{s:s}", "cmd", "reset");
+        cr_assert(rig_wait_state(&rig, "idle"));
+    }
+    cr_expect(best_mm <= 5.0, "executed %.2f mm from the network's path", best_mm);
+}
+
+/* columns of armsim's log: t_s, packet_age_ms, q x 4, dq x 4, ... */
+static bool read_row(FILE *log, double *t_s, double *age_ms, double *speed)
+{
+    double q[4], dq[4];
+    char line[512];
+    if (!fgets(line, sizeof(line), log))
+        return false;
+    int n = sscanf(line, "%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf", t_s, age_ms, &q[0],
+                   &q[1], &q[2], &q[3], &dq[0], &dq[1], &dq[2], &dq[3]);
+    *speed = 0.0;
+    for (int k = 0; k < 4; k++)
+        *speed = fmax(*speed, fabs(dq[k]));
+    return n == 10;
+}
+
+/* simulated seconds from the last packet until every joint rests for good, and the speed
+ * at the last packet */
+static double rest_after_s(double *speed_then)
+{
+    FILE *log = fopen(rig.log, "r");
+    char header[512];
+    double t_s, age_ms, speed, last_packet_s = 0.0, moved_s = 0.0;
+    cr_assert(log && fgets(header, sizeof(header), log));
+    while (read_row(log, &t_s, &age_ms, &speed)) {
+        if (age_ms < 5.0) {
+            last_packet_s = t_s;
+            *speed_then = speed;
+        }
+        if (speed > 0.01)
+            moved_s = t_s;
+    }
+    fclose(log);
+    return moved_s - last_packet_s;
+}
+
+Test(scenario, arm_rests_within_150_simulated_ms_after_armd_was_killed)
+{
+    cr_assert(rig_teach_sample(&rig, "wave"));
+    cr_assert(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "wave"));
+    zclock_sleep(1200); /* in the middle of the run */
+    kill(rig.armd, SIGKILL);
+    waitpid(rig.armd, NULL, 0);
+    rig.armd = 0;
+    zclock_sleep(700);
+    kill(rig.sim, SIGTERM); /* flushes its log */
+    waitpid(rig.sim, NULL, 0);
+    rig.sim = 0;
+    double speed = 0.0, rest_s = rest_after_s(&speed);
+    cr_expect(speed > 0.2, "it was moving: %.3f rad/s", speed);
+    cr_expect(rest_s < 0.150, "at rest after %.3f simulated s", rest_s);
+}
+
+Test(scenario, unplugged_bus_is_a_latched_fault_until_it_is_back_and_reset)
+{
+    cr_assert(rig_teach_sample(&rig, "wave"));
+    cr_assert(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "wave"));
+    zclock_sleep(800);
+    kill(rig.sim, SIGUSR1);
+    json_t *fault = rig_wait_event(&rig, "fault");
+    cr_assert(fault != NULL);
+    const char *name = json_string_value(json_object_get(fault, "fault"));
+    cr_expect(strcmp(name, "bus_lost") == 0 || strcmp(name, "stale_sample") == 0, "%s",
+              name);
+    json_decref(fault);
+    cr_assert(rig_wait_state(&rig, "fault"));
+    json_t *status = rig_request(&rig, "{s:s}", "cmd", "status");
+    char *faults = json_dumps(json_object_get(status, "faults"), 0);
+    cr_expect(strstr(faults, "bus_lost") != NULL, "%s", faults);
+    free(faults);
+    json_decref(status);
+    cr_expect(not(rig_ok(&rig, "{s:s}", "cmd", "reset")), "the cable is still out");
+    cr_expect(not(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "wave")));
+
+    kill(rig.sim, SIGUSR2);
+    json_t *up = rig_wait_event(&rig, "link_up");
+    cr_assert(up != NULL);
+    json_decref(up);
+    cr_expect(not(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "wave")),
+              "nothing moves before the reset");
+    bool is_reset = false;
+    for (int i = 0; i < 100 && !is_reset; i++) {
+        is_reset = rig_ok(&rig, "{s:s}", "cmd", "reset");
+        zclock_sleep(20);
+    }
+    cr_expect(is_reset);
+    cr_expect(rig_wait_state(&rig, "idle"));
+    json_decref(run_to_end("wave"));
+}
+
+Test(scenario, emergency_stop_is_latched_and_stop_is_not)
+{
+    cr_assert(rig_teach_sample(&rig, "wave"));
+    cr_assert(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "wave"));
+    zclock_sleep(500);
+    cr_expect(rig_ok(&rig, "{s:s}", "cmd", "estop"));
+    cr_assert(rig_wait_state(&rig, "estop"));
+    cr_expect(not(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "wave")));
+    cr_expect(rig_ok(&rig, "{s:s}", "cmd", "reset"));
+    cr_assert(rig_wait_state(&rig, "idle"));
+    cr_assert(rig_ok(&rig, "{s:s, s:[f, f, f, f]}", "cmd", "move", "q_rad", 0.5, 0.2, 0.1,
+                     0.0));
+    zclock_sleep(300);
+    cr_expect(rig_ok(&rig, "{s:s}", "cmd", "stop"));
+    cr_assert(rig_wait_state(&rig, "idle"));
+}
+
+Test(scenario, a_move_ends_where_it_was_sent)
+{
+    const double goal[4] = {0.4, -0.3, 0.2, 0.1};
+    bool is_there = false;
+    for (int i = 0; i < 3 && !is_there; i++) {
+        cr_assert(rig_ok(&rig, "{s:s, s:[f, f, f, f]}", "cmd", "move", "q_rad", goal[0],
+                         goal[1], goal[2], goal[3]));
+        json_decref(rig_wait_event(&rig, "move_done"));
+        cr_assert(rig_wait_state(&rig, "idle"));
+        zclock_sleep(2000); /* the position loop removes what the servos left over */
+        json_t *status = rig_request(&rig, "{s:s}", "cmd", "status");
+        is_there = true;
+        for (int k = 0; k < 4; k++) {
+            json_t *q = json_array_get(json_object_get(status, "q_rad"), (size_t)k);
+            is_there = is_there && fabs(json_number_value(q) - goal[k]) < 0.01;
+        }
+        json_decref(status);
+    }
+    cr_expect(is_there);
+}
+
+static const char *error_code(json_t *reply)
+{
+    static char code[64];
+    json_t *error = json_object_get(reply, "error");
+    const char *text = json_string_value(json_object_get(error, "code"));
+    snprintf(code, sizeof(code), "%s", text ? text : "");
+    json_decref(reply);
+    return code;
+}
+
+Test(scenario, rubbish_gets_one_sentence_and_changes_nothing)
+{
+    static const char *const raw[] = {"",
+                                      "nonsense",
+                                      "[1,2]",
+                                      "{\"cmd\":3}",
+                                      "{\"cmd\":\"fly\"}",
+                                      "\xff\xfe",
+                                      "[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]"};
+    cr_assert(rig_teach_sample(&rig, "wave"));
+    for (size_t i = 0; i < sizeof(raw) / sizeof(raw[0]); i++) {
+        zstr_send(rig.client, raw[i]);
+        char *answer = zstr_recv(rig.client);
+        cr_assert(answer != NULL, "no reply to request %zu", i);
+        json_t *reply = json_loads(answer, 0, NULL);
+        int is_refused = json_is_false(json_object_get(reply, "ok"));
+        cr_expect(is_refused, "%s", answer);
+        cr_expect(strlen(error_code(reply)) > 0);
+        free(answer);
+    }
+    size_t huge = 2 << 20;
+    char *big = calloc(1, huge + 1);
+    memset(big, ' ', huge);
+    zstr_send(rig.client, big);
+    char *answer = zstr_recv(rig.client);
+    cr_assert(answer && strstr(answer, "1 MiB"));
+    free(answer);
+    free(big);
+
+    cr_expect(eq(str,
+                 (char *)error_code(
+                     rig_request(&rig, "{s:s, s:s}", "cmd", "run", "name", "nothing")),
+                 "unknown_skill"));
+    cr_expect(eq(str,
+                 (char *)error_code(rig_request(&rig, "{s:s, s:[f, f, f, f]}", "cmd",
+                                                "move", "q_rad", 9.0, 0.0, 0.0, 0.0)),
+                 "bad_request"));
+    cr_expect(eq(
+        str,
+        (char *)error_code(rig_request(&rig, "{s:s, s:s, s:s, s:[[f, f], [f, f]], s:f}",
+                                       "cmd", "teach", "name", "far", "space", "joint",
+                                       "points", 0.0, 0.0, 0.0, 1.4, "duration_s", 2.0)),
+        "bad_path"));
+    cr_expect(eq(str,
+                 (char *)error_code(
+                     rig_request(&rig, "{s:s, s:s, s:s, s:[[f, f, f], [f, f, f]], s:f}",
+                                 "cmd", "teach", "name", "far", "space", "tip", "points",
+                                 0.92, -0.033, 0.3585, 3.0, 0.0, 0.0, "duration_s", 2.0)),
+                 "bad_path"));
+    cr_expect(eq(
+        str,
+        (char *)error_code(rig_request(&rig, "{s:s, s:s, s:s, s:[[f, f], [f, f]], s:f}",
+                                       "cmd", "teach", "name", "wave", "space", "joint",
+                                       "points", 0.0, 0.0, 0.1, 0.1, "duration_s", 2.0)),
+        "exists"));
+    json_t *skills = rig_request(&rig, "{s:s}", "cmd", "skills");
+    cr_expect(eq(sz, json_array_size(json_object_get(skills, "skills")), 1));
+    json_decref(skills);
+    cr_expect(rig_wait_state(&rig, "idle"));
+}
+
+Test(scenario, a_req_socket_is_answered_too)
+{
+    char endpoint[128];
+    snprintf(endpoint, sizeof(endpoint), "ipc://%s/control", rig.folder);
+    zsock_t *req = zsock_new_req(endpoint);
+    zsock_set_rcvtimeo(req, 10000);
+    zstr_send(req, "{\"id\":41,\"cmd\":\"hello\"}");
+    char *answer = zstr_recv(req);
+    cr_assert(answer != NULL);
+    cr_expect(strstr(answer, "\"id\":41") && strstr(answer, "\"protocol\":1"));
+    free(answer);
+    zsock_destroy(&req);
+}
+
+Test(scenario, sigterm_ends_armd_with_status_0)
+{
+    int status;
+    kill(rig.armd, SIGTERM);
+    waitpid(rig.armd, &status, 0);
+    rig.armd = 0;
+    cr_expect(eq(int, status, 0));
+}
+
+/* ---- programs on their own ------------------------------------------------- */
+
+static const char *one_line(const char *text)
+{
+    const char *end = strchr(text, '\n');
+    return *text && end && !end[1] ? text : NULL;
+}
+
+/* armd on sim.yaml with one line replaced: exit status, and a sentence that says `needle` */
+static void expect_refusal(const char *sed, int code, const char *needle)
+{
+    char folder[] = "/tmp/armd-cfg-XXXXXX", path[64], command[1024], err[2048];
+    cr_assert(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof(path), "%s/armd.yaml", folder);
+    snprintf(command, sizeof(command),
+             "sed -e \"s|arms/scorbot|$PWD/config/arms/scorbot|; "
+             "s|weights/g|$PWD/config/weights/g|; s|/run/armd|%s|\" -e \"%s\" "
+             "config/sim.yaml >%s; head -c 5000 config/weights/generic-2j.safetensors "
+             ">%s/cut.safetensors",
+             folder, sed, path, folder);
+    cr_assert(system(command) == 0);
+    cr_expect(eq(int, rig_run(err, sizeof(err), "armd", "-c", path, NULL), code), "%s",
+              sed);
+    cr_expect(one_line(err) && strstr(err, needle), "'%s' says '%s'", err, needle);
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    cr_expect(system(command) == 0);
+}
+
+Test(scenario_programs, bad_configuration_is_refused_with_one_sentence)
+{
+    expect_refusal("s/rate_Hz: 200/rate_Hz: 5000/", 78,
+                   "arm.rate_Hz: 5000 is above 1000");
+    expect_refusal("s/  backend: pcm/  bakend: pcm/", 78, "backend");
+    expect_refusal("s/seed: 1 /seed: many/", 78, "network.seed");
+    expect_refusal("s/generic-2j/missing/", 66, "No such file");
+    expect_refusal("s|weights: .*|weights: cut.safetensors|", 66, "truncated");
+    expect_refusal("s/tick_ms: 10/tick_ms: 20/", 78, "tick");
+}
+
+Test(scenario_programs, help_version_and_wrong_usage_have_their_exit_status)
+{
+    static const char *const programs[] = {"armd", "armctl", "armsim", "armtrain"};
+    char err[2048];
+    for (int i = 0; i < 4; i++) {
+        cr_expect(eq(int, rig_run(err, sizeof(err), programs[i], "--help", NULL), 0));
+        cr_expect(eq(int, rig_run(err, sizeof(err), programs[i], "--version", NULL), 0));
+        cr_expect(eq(int, rig_run(err, sizeof(err), programs[i], "--no-such", NULL), 64),
+                  "%s", programs[i]);
+    }
+    cr_expect(
+        eq(int, rig_run(err, sizeof(err), "armd", "-c", "/nonexistent.yaml", NULL), 66));
+    cr_expect(eq(int,
+                 rig_run(err, sizeof(err), "armtrain", "eval", "--weights", "/no", NULL),
+                 66));
+    cr_expect(eq(int,
+                 rig_run(err, sizeof(err), "armctl", "-e", "ipc:///tmp/armd-nobody",
+                         "status", NULL),
+                 69));
+}

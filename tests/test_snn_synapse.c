@@ -1,0 +1,148 @@
+/* Both back ends behind the synapse interface. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pcm/philox.h"
+#include "snn/learner.h"
+
+enum { ROWS = 40, COLS = 30, N_IN = 10 };
+
+static const struct synapse_params params = {.rows = ROWS,
+                                             .cols = COLS,
+                                             .n_in = N_IN,
+                                             .rounding = ROUND_NONE,
+                                             .step = 0.0625f,
+                                             .seed = 3};
+
+static void random_weights(float *w)
+{
+    philox_normals((struct philox_stream){1, 1}, 0, w, ROWS * COLS);
+    for (int i = 0; i < ROWS * COLS; i++)
+        w[i] *= i / COLS < N_IN ? 0.5f : 0.1f;
+}
+
+static struct synapse *pcm_block(const struct synapse_params *p,
+                                 const struct pcm_profile *profile, const float *w)
+{
+    struct synapse_pcm_params pcm = {.core = pcm_core_default_params(profile, 1, 0),
+                                     .margin = 1.2f};
+    pcm.core.adc_bits = 0;
+    struct synapse *s = synapse_pcm_create(p, &pcm, w);
+    cr_assert(s != NULL);
+    synapse_program(s, w, 0.0);
+    return s;
+}
+
+static double worst_difference(struct synapse *a, struct synapse *b)
+{
+    float x[PCM_COLS], y[PCM_COLS];
+    double worst = 0.0;
+    for (uint16_t i = 0; i + 3 < ROWS; i++) {
+        uint16_t on[3] = {i, (uint16_t)(i + 1), (uint16_t)(i + 3)};
+        synapse_read(a, on, 3, x);
+        synapse_read(b, on, 3, y);
+        for (int j = 0; j < COLS; j++)
+            worst = fmax(worst, fabs((double)(x[j] - y[j])));
+    }
+    return worst;
+}
+
+Test(synapse, quiet_pcm_is_the_ideal_matrix_before_and_after_an_update)
+{
+    float w[ROWS * COLS], mine[ROWS * COLS], dw[ROWS * COLS];
+    random_weights(w);
+    memcpy(mine, w, sizeof(w));
+    philox_normals((struct philox_stream){1, 2}, 0, dw, ROWS * COLS);
+    for (int i = 0; i < ROWS * COLS; i++)
+        dw[i] *= 0.01f;
+    struct synapse *ideal = synapse_ideal_create(&params, mine);
+    struct synapse *pcm = pcm_block(&params, &pcm_profile_quiet, w);
+    cr_expect(lt(dbl, worst_difference(ideal, pcm), 1e-6));
+    synapse_update(ideal, dw, 1.0);
+    synapse_update(pcm, dw, 1.0);
+    cr_expect(lt(dbl, worst_difference(ideal, pcm), 1e-6));
+    synapse_destroy(ideal);
+    synapse_destroy(pcm);
+}
+
+Test(synapse, no_change_writes_no_cell_and_leaves_the_devices_as_they_are)
+{
+    float w[ROWS * COLS], none[ROWS * COLS] = {0};
+    random_weights(w);
+    struct synapse_params p = params;
+    p.rounding = ROUND_STOCHASTIC;
+    struct synapse *pcm = pcm_block(&p, &pcm_profile_hermes_2dev, w);
+    struct pcm_core_view view = pcm_core_view(synapse_core(pcm));
+    float before[ROWS * PCM_COLS];
+    memcpy(before, view.g_pos_uS, sizeof(before));
+    cr_expect(eq(int, synapse_update(pcm, none, 1.0), 0));
+    cr_expect(memcmp(before, pcm_core_view(synapse_core(pcm)).g_pos_uS, sizeof(before)) ==
+              0);
+    synapse_destroy(pcm);
+}
+
+Test(synapse, rounding_is_half_to_even_or_right_on_average)
+{
+    cr_expect(eq(flt, rounding_apply(ROUND_NEAREST, 1.0f / 32, 1.0f / 16, 0.5f), 0.0f));
+    cr_expect(eq(flt, rounding_apply(ROUND_NEAREST, 3.0f / 32, 1.0f / 16, 0.5f), 0.125f));
+    cr_expect(eq(flt, rounding_apply(ROUND_NONE, 0.3f, 1.0f / 16, 0.5f), 0.3f));
+    double sum = 0.0;
+    for (int i = 0; i < 1000; i++)
+        sum += (double)rounding_apply(ROUND_STOCHASTIC, -0.02f, 0.0625f,
+                                      ((float)i + 0.5f) / 1000.0f);
+    cr_expect(epsilon_eq(dbl, sum / 1000.0, -0.02, 1e-4));
+}
+
+Test(synapse, stochastic_update_changes_whole_steps_of_the_range)
+{
+    float w[ROWS * COLS], dw[ROWS * COLS];
+    random_weights(w);
+    for (int i = 0; i < ROWS * COLS; i++)
+        dw[i] = 0.003f;
+    struct synapse_params p = params;
+    p.rounding = ROUND_STOCHASTIC;
+    struct synapse *pcm = pcm_block(&p, &pcm_profile_quiet, w);
+    float before[PCM_CELLS];
+    memcpy(before, pcm_core_view(synapse_core(pcm)).target, sizeof(before));
+    int written = synapse_update(pcm, dw, 1.0), changed = 0;
+    const float *after = pcm_core_view(synapse_core(pcm)).target;
+    for (int i = 0; i < PCM_CELLS; i++) {
+        float units = (after[i] - before[i]) / 0.0625f;
+        changed += units != 0.0f;
+        if (fabsf(after[i]) < 1.0f) /* not clipped at the range */
+            cr_expect(fabsf(units - rintf(units)) < 1e-4f);
+    }
+    cr_expect(eq(int, changed, written));
+    cr_expect(written > 10 && written < ROWS * COLS / 2);
+    synapse_destroy(pcm);
+}
+
+Test(synapse, a_silent_signal_leaves_the_weights_bit_identical)
+{
+    struct network_params np = network_params_default(1);
+    np.lsg.n = 8;
+    np.lsg.n_adaptive = 2;
+    struct network *net = network_create(&np); /* all weights 0: the LSG says nothing */
+    struct learner *l = learner_create(net);
+    int rows = network_trainee_rows(&np);
+    float *w = malloc(sizeof(float) * rows * np.trainee.n);
+    float *same = malloc(sizeof(float) * rows * np.trainee.n);
+    philox_normals((struct philox_stream){4, 4}, 0, w, rows * np.trainee.n);
+    memcpy(same, w, sizeof(float) * rows * np.trainee.n);
+    struct synapse_params sp = {.rows = rows, .cols = np.trainee.n};
+    struct synapse *s = synapse_ideal_create(&sp, w);
+    float omega[250] = {0};
+    struct target target = {250, omega, NULL};
+    learner_run(l, s, 250);
+    learner_watch(l, &target);
+    cr_expect(eq(int, learner_update(l, s, 1.0f, 0.0), 0));
+    cr_expect(memcmp(w, same, sizeof(float) * rows * np.trainee.n) == 0);
+    synapse_destroy(s);
+    learner_destroy(l);
+    network_destroy(net);
+    free(w);
+    free(same);
+}
