@@ -104,8 +104,7 @@ static bool take_spikes(struct recording *r, const json_t *body)
     size_t k;
     json_t *id;
     double t_s = json_number_value(json_object_get(body, "t_s"));
-    json_array_foreach(json_object_get(body, "ids"), k, id)
-    {
+    json_array_foreach (json_object_get(body, "ids"), k, id) {
         if (!make_room((void **)&r->spikes, r->n_spikes, sizeof(*r->spikes)))
             return false;
         r->spikes[r->n_spikes++] = (struct spike){t_s, json_number_value(id)};

@@ -10,8 +10,7 @@ static void print_list(const json_t *list)
 {
     size_t k;
     json_t *item;
-    json_array_foreach(list, k, item)
-    {
+    json_array_foreach (list, k, item) {
         if (k)
             fputs(json_is_object(item) ? "; " : " ", stdout);
         print_value(item);
@@ -22,8 +21,7 @@ static void print_members(const json_t *object)
 {
     const char *key, *comma = "";
     json_t *value;
-    json_object_foreach((json_t *)object, key, value)
-    {
+    json_object_foreach ((json_t *)object, key, value) {
         printf("%s%s ", comma, key);
         print_value(value);
         comma = ", ";
@@ -53,8 +51,7 @@ static void print_rows(const char *key, const json_t *list)
 {
     size_t k;
     json_t *item;
-    json_array_foreach(list, k, item)
-    {
+    json_array_foreach (list, k, item) {
         printf("%-18s ", k ? "" : key);
         print_value(item);
         putchar('\n');
@@ -66,8 +63,7 @@ void armctl_print_reply(const json_t *reply)
     const char *key;
     json_t *value;
     bool is_empty = true;
-    json_object_foreach((json_t *)reply, key, value)
-    {
+    json_object_foreach ((json_t *)reply, key, value) {
         if (!strcmp(key, "id") || !strcmp(key, "ok"))
             continue;
         is_empty = false;
@@ -96,10 +92,11 @@ void armctl_print_teach(const json_t *reply)
     json_t *row;
     puts("updates   tip RMSE   velocity RMSE   cells written");
     puts("                mm           rad/s");
-    json_array_foreach(json_object_get(reply, "updates"), k, row)
+    json_array_foreach (json_object_get(reply, "updates"), k, row) {
         printf("%7.0f %10.1f %15.3f %15.0f\n", number(row, "updates"),
                number(row, "tip_rmse_mm"), number(row, "omega_rmse_rad_s"),
                number(row, "cells_written"));
+    }
     printf("%.0f segment%s, learned in %.0f ms\n", number(reply, "segments"),
            number(reply, "segments") == 1 ? "" : "s", number(reply, "compute_ms"));
 }

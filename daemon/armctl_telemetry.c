@@ -193,7 +193,9 @@ static void print_numbers(const json_t *array)
 {
     size_t k;
     json_t *x;
-    json_array_foreach(array, k, x) printf(" %7.3f", json_number_value(x));
+    json_array_foreach (array, k, x) {
+        printf(" %7.3f", json_number_value(x));
+    }
 }
 
 static void print_state(const json_t *body)

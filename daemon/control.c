@@ -80,8 +80,7 @@ static bool check_fields(struct request *r, const char *const *known)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(r->in, key, value)
-    {
+    json_object_foreach (r->in, key, value) {
         bool is_known = strcmp(key, "id") == 0 || strcmp(key, "cmd") == 0;
         for (const char *const *k = known; *k && !is_known; k++)
             is_known = strcmp(key, *k) == 0;
@@ -213,7 +212,9 @@ static bool read_times(struct request *r, int n, double **t_s, double *duration_
         return refuse(r, "bad_path", "times_s has %zu entries for %d points",
                       json_array_size(times), n);
     *t_s = calloc((size_t)n, sizeof(double));
-    for (int i = 0; *t_s && i < n; i++) {
+    if (!*t_s)
+        return refuse(r, "internal", "out of memory");
+    for (int i = 0; i < n; i++) {
         json_t *value = json_array_get(times, (size_t)i);
         if (!json_is_number(value)) {
             free(*t_s);
@@ -222,7 +223,7 @@ static bool read_times(struct request *r, int n, double **t_s, double *duration_
         }
         (*t_s)[i] = json_number_value(value);
     }
-    return *t_s != NULL;
+    return true;
 }
 
 static struct trajectory *read_trajectory(struct request *r)

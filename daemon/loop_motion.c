@@ -297,8 +297,8 @@ static void end_motion(struct loop *l, int64_t now_ns)
 /* wanted velocities of a state in which the arm is under control */
 static void follow(struct loop *l, int64_t now_ns, float *want)
 {
-    double q[ARM_MAX_JOINTS], dq[ARM_MAX_JOINTS], ahead[ARM_MAX_JOINTS];
-    double taught[ARM_MAX_JOINTS], unused[ARM_MAX_JOINTS];
+    double q[ARM_MAX_JOINTS] = {0}, dq[ARM_MAX_JOINTS] = {0}, ahead[ARM_MAX_JOINTS];
+    double taught[ARM_MAX_JOINTS] = {0}, unused[ARM_MAX_JOINTS];
     double t_sample_s = seconds(l->motion_start_ns, l->sample_ns);
     double gain = l->motion == MOTION_PLAY && l->p.track == LOOP_TRACK_OPEN
                       ? 0.0

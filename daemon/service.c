@@ -44,10 +44,10 @@ static int make_folder(const char *endpoint)
 static bool is_taken(const char *endpoint)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int room = sizeof(address.sun_path);
     if (strncmp(endpoint, "ipc://", 6) != 0 ||
-        strlen(endpoint + 6) >= sizeof(address.sun_path))
+        snprintf(address.sun_path, (size_t)room, "%s", endpoint + 6) >= room)
         return false;
-    strcpy(address.sun_path, endpoint + 6);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool is_answered =
         fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;

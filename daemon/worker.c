@@ -62,8 +62,8 @@ static void worker_main(zsock_t *pipe, void *args)
             break;
         zframe_t *frame = zmsg_first(message);
         struct job *job = NULL;
-        if (frame && zframe_size(frame) == sizeof(job))
-            memcpy(&job, zframe_data(frame), sizeof(job));
+        if (frame && zframe_size(frame) == sizeof(void *))
+            memcpy(&job, zframe_data(frame), sizeof(void *));
         zmsg_destroy(&message);
         if (!job) /* "$TERM" */
             break;

@@ -11,9 +11,8 @@
 
 int atomic_file_open(struct atomic_file *f, const char *path)
 {
-    if (strlen(path) >= sizeof(f->path))
+    if (snprintf(f->path, sizeof(f->path), "%s", path) >= (int)sizeof(f->path))
         return -ENAMETOOLONG;
-    strcpy(f->path, path);
     snprintf(f->temporary, sizeof(f->temporary), "%s.XXXXXX", path);
     int fd = mkstemp(f->temporary);
     if (fd < 0)
@@ -28,7 +27,7 @@ int atomic_file_open(struct atomic_file *f, const char *path)
 static int sync_folder(const char *path)
 {
     char copy[PATH_MAX];
-    strcpy(copy, path);
+    snprintf(copy, sizeof(copy), "%s", path);
     int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -errno;

@@ -15,7 +15,7 @@ int lif_create(struct lif_state *s, const struct lif_params *p)
     s->b = s->v + p->n;
     s->z = s->b + p->n;
     s->h = s->z + p->n;
-    s->ref_left = (int32_t *)(s->h + p->n);
+    s->ref_left = (void *)(s->h + p->n);
     return 0;
 }
 

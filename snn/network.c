@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,7 +143,7 @@ struct network *network_create(const struct network_params *p)
     }
     for (int i = 0; i < NETWORK_TENSORS; i++)
         net->w[i] = block + offset[i];
-    strcpy(net->licence, "Apache-2.0");
+    snprintf(net->licence, sizeof(net->licence), "Apache-2.0");
     return net;
 }
 

@@ -47,9 +47,9 @@ static json_t *describe(const struct tensor *t, size_t offset_B)
     json_t *shape = json_array();
     for (int d = 0; d < t->n_dims; d++)
         json_array_append_new(shape, json_integer(t->shape[d]));
-    json_int_t end_B = (json_int_t)(offset_B + tensor_bytes(t));
+    size_t end_B = offset_B + tensor_bytes(t);
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[t->type].name, "shape", shape,
-                     "data_offsets", (json_int_t)offset_B, end_B);
+                     "data_offsets", (json_int_t)offset_B, (json_int_t)end_B);
 }
 
 static char *make_header(const struct tensor *tensors, int n, const struct metadata *meta,
@@ -114,7 +114,7 @@ static const char *read_entry(struct tensor *t, const char *name, json_t *entry,
         return "has a data type that is not supported";
     if (!json_is_array(shape) || json_array_size(shape) > TENSOR_MAX_DIMS)
         return "has no shape of at most 4 dimensions";
-    strcpy(t->name, name);
+    snprintf(t->name, sizeof(t->name), "%s", name);
     t->type = type;
     t->n_dims = (int)json_array_size(shape);
     size_t size_B = types[type].size_B;
@@ -139,8 +139,7 @@ static const char *read_entries(struct safetensors *f, const char *data, size_t 
 {
     const char *key;
     json_t *entry;
-    json_object_foreach(f->header, key, entry)
-    {
+    json_object_foreach (f->header, key, entry) {
         *which = key;
         if (strcmp(key, "__metadata__") == 0)
             continue;
@@ -278,8 +277,7 @@ const char *safetensors_meta_key(const struct safetensors *f, int i)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(json_object_get(f->header, "__metadata__"), key, value)
-    {
+    json_object_foreach (json_object_get(f->header, "__metadata__"), key, value) {
         if (i-- == 0)
             return key;
     }

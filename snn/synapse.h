@@ -33,7 +33,7 @@ struct synapse *synapse_ideal_create(const struct synapse_params *p, float *w);
  * largest weight, and read pulses of input rows are longer than those of neuron rows by
  * the typical ratio of their weights.  The core comes up in RESET. */
 struct synapse_pcm_params {
-    struct pcm_core_params core; /* row_gain is overwritten */
+    struct pcm_core_params core; /* row_gain and adc_bound are set from the weights */
     float margin;                /* 1.2: room for updates above the largest weight */
     int calibration_reads;       /* compensation after programming; 0: none */
 };

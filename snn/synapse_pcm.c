@@ -64,6 +64,32 @@ static void set_ranges(struct synapse_pcm *s, const float *w, float margin)
     }
 }
 
+/* Full scale of the column converters, in units of g_max: what the two strongest input
+ * rows of a column give together (neighbouring channels of a clock overlap), plus three
+ * standard deviations of six neuron rows.  Twice that costs a bit of resolution, half of
+ * it cuts peaks off. */
+static float converter_bound(const struct synapse_pcm *s, const float *w)
+{
+    const struct synapse_params *p = &s->base.params;
+    double squares = 0.0;
+    float top = 0.0f;
+    for (int j = 0; j < p->cols; j++) {
+        float first = 0.0f, second = 0.0f;
+        for (int i = 0; i < p->n_in; i++) {
+            float x = fabsf(w[i * p->cols + j]) / s->scale[j];
+            second = fmaxf(second, fminf(x, first));
+            first = fmaxf(first, x);
+        }
+        top = fmaxf(top, first + second);
+        for (int i = p->n_in; i < p->rows; i++) {
+            double x = (double)(w[i * p->cols + j] / s->scale[j]);
+            squares += x * x;
+        }
+    }
+    double cells = (double)(p->rows - p->n_in) * p->cols;
+    return top + 3.0f * (float)sqrt(cells > 0.0 ? 6.0 * squares / cells : 0.0);
+}
+
 static void pcm_read(struct synapse *base, const uint16_t *active, int n_active,
                      float *current)
 {
@@ -153,6 +179,7 @@ struct synapse *synapse_pcm_create(const struct synapse_params *p,
     if (!s->writes || synapse_init(&s->base, &pcm_ops, p) < 0)
         goto fail;
     set_ranges(s, w, pcm->margin);
+    core.adc_bound = fmaxf(converter_bound(s, w), 1e-3f);
     for (int i = 0; i < PCM_ROWS; i++) {
         core.row_gain[i] = i < p->rows ? s->row_gain[i] : 1.0f;
         s->rows[i] = (uint16_t)i;

@@ -66,7 +66,7 @@ static void sample_broad(float *walk, const float *shared, const float *own, int
                          float *omega, int stride)
 {
     float fast[MAX_STEPS];
-    int width = (int)between(15.0f, HANN / 2, own[0]),
+    int width = (int)between(15, HANN / 2.0f, own[0]),
         narrow = (int)between(8, 30, own[1]);
     float slow_gain = between(0.2f, 1.0f, own[2]);
     /* white noise of sd 1 behind a Hann window of m steps has sd sqrt(1.5 / m) */

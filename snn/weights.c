@@ -115,7 +115,7 @@ static int list_tensors(const struct network *net, struct tensor *tensors)
             .shape = {network_rows(&net->p, i), network_cols(&net->p, i)},
             .data = net->w[i]
         };
-        strcpy(tensors[i].name, network_tensor_name(i));
+        snprintf(tensors[i].name, TENSOR_NAME_LEN, "%s", network_tensor_name(i));
     }
     return NETWORK_TENSORS;
 }

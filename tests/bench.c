@@ -1,0 +1,315 @@
+/* bench - one figure a row with its unit; every ratio is of figures of this run.
+ *
+ * Medians over many repetitions, percentiles for the loop beside cyclictest right after it
+ * with the same policy, priority and period.
+ */
+#include <cblas.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/loop.h"
+#include "daemon/teacher.h"
+#include "pcm/philox.h"
+#include "snn/forward.h"
+#include "snn/grad.h"
+#include "snn/task.h"
+#include "snn/weights.h"
+
+void bench_pcm(void);
+
+enum { N = 250, N_IN = 5, REPEAT = 31 };
+
+static double now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
+}
+
+static void row(const char *name, double value, const char *unit)
+{
+    printf("  %-58s %10.3f %s\n", name, value, unit);
+    fflush(stdout);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *x, int n)
+{
+    qsort(x, (size_t)n, sizeof(x[0]), compare);
+    return x[n / 2];
+}
+
+/* ---- one step of a trainee of 250 neurons --------------------------------- */
+
+/* ns a step when `active` neurons spike in every step, whatever the network wants */
+static double step_ns(struct synapse *syn, const struct rsnn_params *p, int active)
+{
+    enum { STEPS = 20000 };
+    struct rsnn_state s;
+    double times[REPEAT];
+    rsnn_create(&s, p);
+    for (int r = 0; r < REPEAT; r++) {
+        double start = now_ns();
+        for (int t = 0; t < STEPS / REPEAT; t++) {
+            s.n_spikes = active;
+            for (int k = 0; k < active; k++)
+                s.spikes[k] = (uint16_t)((t * 7 + k * 41) % N);
+            rsnn_step(p, &s, syn, NULL, 0, NULL, NULL);
+        }
+        times[r] = (now_ns() - start) / (STEPS / REPEAT);
+    }
+    rsnn_destroy(&s);
+    return median(times, REPEAT);
+}
+
+static void bench_step(void)
+{
+    struct network_params np = network_params_paper();
+    struct network *net = network_create(&np);
+    network_init(net, 1);
+    struct rsnn_params p = network_trainee(net);
+    struct synapse_params sp = {.rows = N_IN + N, .cols = N, .n_in = N_IN};
+    float *w = malloc(sizeof(float) * (N_IN + N) * N);
+    forward_copy_weights(net, w);
+    struct synapse *ideal = synapse_ideal_create(&sp, w);
+    struct synapse_pcm_params pcm = {
+        .core = pcm_core_default_params(&pcm_profile_hermes_2dev, 1, 0), .margin = 1.2f};
+    struct synapse *noisy = synapse_pcm_create(&sp, &pcm, w);
+    synapse_program(noisy, w, 0.0);
+    puts("trainee step, 250 neurons, one core");
+    for (int percent = 2; percent <= 8; percent *= 4) {
+        char name[80];
+        int active = N * percent / 100;
+        double plain = step_ns(ideal, &p, active), chip = step_ns(noisy, &p, active);
+        snprintf(name, sizeof(name), "ideal, %d %% active", percent);
+        row(name, plain, "ns");
+        snprintf(name, sizeof(name), "PCM hermes-2dev, read noise, 8 bit, %d %% active",
+                 percent);
+        row(name, chip, "ns");
+        snprintf(name, sizeof(name), "PCM over ideal, %d %% active", percent);
+        row(name, chip / plain, "x");
+    }
+    synapse_destroy(ideal);
+    synapse_destroy(noisy);
+    network_destroy(net);
+    free(w);
+}
+
+/* ---- teaching ------------------------------------------------------------- */
+
+static struct trajectory_path *example_path(struct arm *arm, const struct network *net)
+{
+    char err[256];
+    struct trajectory *t = trajectory_load("config/samples/wave.csv", err, sizeof(err));
+    struct trajectory_limits limits = {.n_free = net->p.joints, .tick_s = net->p.tick_s};
+    for (int k = 0; k < ARM_MAX_JOINTS; k++)
+        limits.v_max_rad_s[k] = 2.0;
+    struct trajectory_path *path =
+        t ? trajectory_plan(t, arm, &limits, err, sizeof(err)) : NULL;
+    trajectory_destroy(t);
+    return path;
+}
+
+static void bench_teach(void)
+{
+    char err[256];
+    struct network *net =
+        weights_load("config/weights/generic-2j.safetensors", err, sizeof(err));
+    struct arm *arm = arm_open("config/arms/scorbot.xml", err, sizeof(err));
+    struct teacher_params p = {
+        .is_pcm = true, .rounding = ROUND_STOCHASTIC, .step = 0.0625f, .seed = 1};
+    p.pcm.core = pcm_core_default_params(&pcm_profile_hermes_2dev, 1, 0);
+    p.pcm.margin = 1.2f;
+    p.pcm.calibration_reads = 16;
+    if (!net || !arm) {
+        printf("  teaching: %s\n", err);
+        return;
+    }
+    struct teacher *teacher = teacher_create(&p, net, arm);
+    puts("teaching one segment on PCM (programming, runs, LSG, updates, rehearsals)");
+    for (int updates = 1; updates <= 5; updates += 4) {
+        double times[11], q[ARM_MAX_JOINTS] = {0};
+        for (int i = 0; i < 11; i++) {
+            struct trajectory_path *path = example_path(teacher_arm(teacher), net);
+            struct skill *s =
+                teacher_learn(teacher, "x", path, q, updates, 0.0, err, sizeof(err));
+            times[i] = s ? s->compute_ms : NAN;
+            skill_destroy(s);
+        }
+        row(updates == 1 ? "one update" : "five updates", median(times, 11), "ms");
+    }
+    teacher_destroy(teacher);
+    network_destroy(net);
+}
+
+/* ---- meta-training -------------------------------------------------------- */
+
+static double iteration_s(const struct network_params *np, int batch, int threads)
+{
+    struct network *net = network_create(np);
+    network_init(net, 1);
+    struct grad *g = grad_create(net, batch);
+    struct grad_params gp = {.position_weight = 8,
+                             .rate_weight = 0.25f,
+                             .trainee_rate = 0.02f,
+                             .lsg_rate = 0.01f};
+    struct task_params tasks = task_params_default(np->steps, np->joints, 0.01, 1);
+    float *omega = malloc(sizeof(float) * batch * np->steps * np->joints);
+    float *tip = calloc((size_t)batch * np->steps * 3, sizeof(float));
+    float *gradient = malloc(sizeof(float) * net->n_weights);
+    double times[5];
+    for (int b = 0; b < batch; b++)
+        task_sample(&tasks, (uint64_t)b, omega + b * np->steps * np->joints);
+    omp_set_num_threads(threads);
+    for (int i = 0; i < 5; i++) {
+        double start = now_ns();
+        grad_compute(g, &gp, batch, omega, tip, (uint64_t)i, gradient);
+        times[i] = 1e-9 * (now_ns() - start);
+    }
+    free(omega);
+    free(tip);
+    free(gradient);
+    grad_destroy(g);
+    network_destroy(net);
+    return median(times, 5);
+}
+
+static void bench_training(void)
+{
+    struct network_params ours = network_params_default(2),
+                          paper = network_params_paper();
+    puts("meta-training, one iteration (gradient of a batch)");
+    double one = iteration_s(&ours, 48, 1), two = iteration_s(&ours, 48, 2);
+    row("ours (226 + 256 neurons), batch 48, one core", one, "s");
+    row("ours, batch 48, two cores", two, "s");
+    row("one core over two", one / two, "x");
+    row("the paper's size (250 + 800), batch 90, one core", iteration_s(&paper, 90, 1),
+        "s");
+}
+
+/* ---- the loop ------------------------------------------------------------- */
+
+struct wake {
+    double p50, p99, p999, max;
+    uint64_t lost;
+    int seconds;
+};
+
+static struct wake loop_wake(int rate_Hz, int seconds)
+{
+    char err[256];
+    struct network *net =
+        weights_load("config/weights/generic-2j.safetensors", err, sizeof(err));
+    struct arm *arm = arm_open("config/arms/scorbot.xml", err, sizeof(err));
+    struct loop_params p = {.joints = 4,
+                            .rate_Hz = rate_Hz,
+                            .tick_s = 0.01,
+                            .watchdog_ns = 100000000,
+                            .policy = LOOP_RT_PREFER,
+                            .priority = 80,
+                            .cpu = -1};
+    double p50[64], p99[64], p999[64];
+    struct wake w = {0};
+    for (int k = 0; k < 4; k++)
+        p.v_max_rad_s[k] = p.a_max_rad_s2[k] = p.hi_rad[k] = 1.0f;
+    struct loop *l = loop_create(&p, net, arm);
+    loop_start(l);
+    while (w.seconds < seconds) {
+        struct loop_event e;
+        struct loop_sample s;
+        nanosleep(&(struct timespec){0, 20000000}, NULL);
+        while (loop_sample(l, &s))
+            ;
+        while (loop_event(l, &e))
+            if (e.type == EVENT_TIMING) {
+                struct loop_timing t = loop_timing(l);
+                p50[w.seconds] = t.wake.p50;
+                p99[w.seconds] = t.wake.p99;
+                p999[w.seconds++] = t.wake.p999;
+                w.max = fmax(w.max, t.wake.max);
+                w.lost = t.overruns;
+            }
+    }
+    loop_destroy(l);
+    network_destroy(net);
+    w.p50 = median(p50, w.seconds);
+    w.p99 = median(p99, w.seconds);
+    w.p999 = median(p999, w.seconds);
+    return w;
+}
+
+/* percentiles of cyclictest's histogram (lines "us count") */
+static struct wake cyclictest_wake(int rate_Hz, int seconds)
+{
+    char command[160], line[256];
+    unsigned us, n, counts[4000] = {0};
+    unsigned long total = 0, seen = 0;
+    struct wake w = {.seconds = seconds};
+    snprintf(command, sizeof(command),
+             "cyclictest -q -m -t1 -p 80 -i %d -l %d -h 4000 2>/dev/null",
+             1000000 / rate_Hz, rate_Hz * seconds);
+    FILE *in = popen(command, "r");
+    while (in && fgets(line, sizeof(line), in)) {
+        if (*line != '#' && sscanf(line, "%u %u", &us, &n) == 2 && us < 4000)
+            total += counts[us] = n;
+        sscanf(line, "# Max Latencies: %lf", &w.max);
+    }
+    if (!in || pclose(in) != 0 || !total)
+        return (struct wake){0};
+    for (us = 0; us < 4000; us++) {
+        seen += counts[us];
+        if (w.p50 == 0.0 && (double)seen >= 0.5 * (double)total)
+            w.p50 = us;
+        if (w.p99 == 0.0 && (double)seen >= 0.99 * (double)total)
+            w.p99 = us;
+        if (w.p999 == 0.0 && (double)seen >= 0.999 * (double)total)
+            w.p999 = us;
+    }
+    return w;
+}
+
+static void wake_rows(const char *name, int rate_Hz, struct wake w)
+{
+    char text[96];
+    const char *const labels[] = {"p50", "p99", "p99.9", "max"};
+    const double values[] = {w.p50, w.p99, w.p999, w.max};
+    for (int i = 0; i < 4; i++) {
+        snprintf(text, sizeof(text), "%s, %d Hz, %s", name, rate_Hz, labels[i]);
+        row(text, values[i], "us");
+    }
+}
+
+static void bench_loop(void)
+{
+    puts(
+        "wake-up latency, 8 s each, one after the other (medians of one-second windows)");
+    for (int rate_Hz = 200; rate_Hz <= 1000; rate_Hz *= 5) {
+        struct wake ours = loop_wake(rate_Hz, 8), peer = cyclictest_wake(rate_Hz, 8);
+        wake_rows("armd's loop", rate_Hz, ours);
+        wake_rows("cyclictest", rate_Hz, peer);
+        row("lost cycles of the loop", (double)ours.lost, "");
+        if (peer.p50 > 0.0)
+            row("p99, loop over cyclictest", ours.p99 / peer.p99, "x");
+    }
+}
+
+int main(void)
+{
+    openblas_set_num_threads(1);
+    bench_step();
+    puts("crossbar core");
+    bench_pcm();
+    bench_teach();
+    bench_training();
+    bench_loop();
+    return 0;
+}
