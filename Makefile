@@ -105,7 +105,7 @@ test: deps-test ## sanitizers and valgrind first, then every test with the real 
 	@$(MAKE) --no-print-directory -j2 tests
 	@echo "--- unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@ARMD_BUILD=build/asan ASAN_OPTIONS=detect_leaks=0 build/asan/tests/run \
-	--filter '!(armsim|scenario)/*' --quiet -j2
+	--filter '!(armsim|scenario)/*' -j2
 	@echo "--- unit and scenario tests"
 	@ARMD_BUILD=$(BUILD) $(BUILD)/tests/run -j2
 
@@ -156,8 +156,8 @@ install: all ## PREFIX, DESTDIR
 	install -m 644 daemon/armd.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	sed 's|/usr/local|$(PREFIX)|g' systemd/armd.service \
 	>$(DESTDIR)$(PREFIX)/lib/systemd/system/armd.service
-	[ -e $(DESTDIR)/etc/armd/armd.yaml ] || sed -e 's|arms/|$(PREFIX)/share/armd/arms/|' \
-	-e 's|weights/|$(PREFIX)/share/armd/weights/|' config/sim.yaml \
+	[ -e $(DESTDIR)/etc/armd/armd.yaml ] || sed -e 's|model: arms/|model: $(PREFIX)/share/armd/arms/|' \
+	-e 's|weights: weights/|weights: $(PREFIX)/share/armd/weights/|' config/sim.yaml \
 	>$(DESTDIR)/etc/armd/armd.yaml
 
 clean: ## remove what was built

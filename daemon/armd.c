@@ -43,6 +43,7 @@ static struct loop_params loop_params(const struct config *cfg, struct arm *arm)
                             .position_gain_per_s = cfg->control.position_gain_per_s,
                             .watchdog_ns = WATCHDOG_ms * INT64_C(1000000),
                             .lead_s = 1e-3 * cfg->control.lead_ms,
+                            .is_limp_at_end = cfg->arm.on_exit == ON_EXIT_LIMP,
                             .policy = (enum loop_policy)cfg->realtime.policy,
                             .priority = cfg->realtime.priority,
                             .cpu = cfg->realtime.cpu};
@@ -91,7 +92,10 @@ static struct bus_params bus_params(const struct config *cfg)
 static int check_fit(const struct config *cfg, const struct network *net, struct arm *arm,
                      char *err)
 {
-    if (arm_joints(arm) < cfg->arm.n_joints)
+    if (cfg->arm.driver == DRIVER_FEETECH)
+        snprintf(err, ERR_LEN, "%s: arm.driver: feetech is not supported by this version",
+                 cfg->path);
+    else if (arm_joints(arm) < cfg->arm.n_joints)
         snprintf(err, ERR_LEN, "%s: arm.joints lists %d joints, the model %s has %d",
                  cfg->path, cfg->arm.n_joints, cfg->arm.model, arm_joints(arm));
     else if (net->p.joints > cfg->arm.n_joints)

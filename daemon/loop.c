@@ -84,6 +84,8 @@ void loop_destroy(struct loop *l)
         ring_push(l->commands, &c);
         pthread_join(l->thread, NULL);
     }
+    if (l->bus && l->p.is_limp_at_end)
+        bus_set_torque(l->bus, false);
     bus_close(l->bus);
     player_destroy(l->player);
     ring_destroy(l->commands);

@@ -26,6 +26,7 @@ struct loop_params {
     float lo_rad[ARM_MAX_JOINTS], hi_rad[ARM_MAX_JOINTS];
     enum loop_track track;
     double position_gain_per_s, lead_s;
+    bool is_limp_at_end; /* torque off when the loop is destroyed */
     int64_t watchdog_ns; /* silence after which the servos stop themselves */
     enum loop_policy policy;
     int priority, cpu; /* cpu -1: any */

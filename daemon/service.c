@@ -233,6 +233,36 @@ static void take_job(struct service *s)
     job_destroy(job);
 }
 
+static void end_loop(struct service *s)
+{
+    loop_command(s->loop, &(struct loop_command){.type = COMMAND_EXIT});
+    s->ending = ENDING_LOOP;
+}
+
+/* SIGTERM: come to rest, park when configured, then end the loop */
+static void end_step(struct service *s)
+{
+    if (s->ending == ENDING_NOT && is_terminated) {
+        s->ending = ENDING_STOP;
+        sd_notify(0, "STOPPING=1");
+        s->is_preparing = false;
+        loop_command(s->loop, &(struct loop_command){.type = COMMAND_STOP});
+    }
+    if (s->ending != ENDING_STOP)
+        return;
+    struct loop_snapshot snap = loop_snapshot(s->loop);
+    enum arm_state state = service_state(s, &snap);
+    if (state == STATE_RUNNING || state == STATE_STOPPING || state == STATE_LEARNING)
+        return;
+    if (state == STATE_IDLE && s->cfg->arm.on_exit == ON_EXIT_PARK) {
+        s->ending = ENDING_PARK;
+        loop_command(s->loop,
+                     &(struct loop_command){.type = COMMAND_MOVE, .v_scale = 0.3});
+    } else {
+        end_loop(s);
+    }
+}
+
 static void take_event(struct service *s, const struct loop_event *e)
 {
     telemetry_loop_event(s, e);
@@ -244,11 +274,15 @@ static void take_event(struct service *s, const struct loop_event *e)
     else if (e->type == EVENT_TIMING)
         telemetry_timing(s);
     else if (e->type == EVENT_EXIT)
-        s->is_ending = true;
+        s->ending = ENDING_DONE;
     else if (e->type == EVENT_BUS_DROPPED) {
         s->old_bus = e->bus;
         s->has_bus = false;
     }
+    bool is_parked =
+        e->type == EVENT_MOVE_DONE || e->type == EVENT_FAULT || e->type == EVENT_REFUSED;
+    if (s->ending == ENDING_PARK && is_parked)
+        end_loop(s);
     bool is_over = e->type == EVENT_STATE && e->from == STATE_RUNNING;
     bool is_refused = e->type == EVENT_REFUSED && e->command == COMMAND_RUN;
     if (is_over || is_refused)
@@ -284,29 +318,25 @@ int service_run(struct service *s)
     struct sigaction action = {.sa_handler = on_terminate};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    signal(SIGHUP, SIG_IGN); /* a closed terminal must not end a moving arm */
     zpoller_t *poller = zpoller_new(s->control, s->worker, NULL);
     zpoller_set_nonstop(poller, true);
     sd_notify(0, "READY=1");
-    bool is_asked = false;
     uint64_t watched = 0;
-    while (!s->is_ending) {
+    while (s->ending != ENDING_DONE) {
         void *ready = zpoller_wait(poller, POLL_ms);
         if (ready == s->control)
             control_handle(s);
         else if (ready == s->worker)
             take_job(s);
         drain_loop(s);
-        if (!is_asked)
+        end_step(s);
+        if (s->ending == ENDING_NOT)
             seek_arm(s);
         struct loop_snapshot snap = loop_snapshot(s->loop);
         if (snap.cycles != watched) /* a dead loop must not be hidden from systemd */
             sd_notify(0, "WATCHDOG=1");
         watched = snap.cycles;
-        if (is_terminated && !is_asked) {
-            is_asked = true;
-            sd_notify(0, "STOPPING=1");
-            loop_command(s->loop, &(struct loop_command){.type = COMMAND_EXIT});
-        }
     }
     zpoller_destroy(&poller);
     while (s->jobs > 0) /* what the worker still does, it finishes */

@@ -39,7 +39,7 @@ struct service {
     struct loop_timing timing;
     uint64_t samples; /* seen, for decimation of `state` */
     double t0_s;      /* Unix time minus CLOCK_MONOTONIC, s */
-    bool is_ending;
+    enum ending { ENDING_NOT, ENDING_STOP, ENDING_PARK, ENDING_LOOP, ENDING_DONE } ending;
 };
 
 /* Opens the sockets.  0, or -errno with a sentence in err. */

@@ -45,18 +45,24 @@ static void write_config(struct rig *r)
     cr_assert(system(command) == 0, "cannot write %s", r->config);
 }
 
-static void start_programs(struct rig *r)
+static void start_armsim(struct rig *r)
 {
-    char link[96], output[96], sim[256], armd[256];
+    char link[96], output[96], sim[256];
     snprintf(link, sizeof(link), "%s/arm0", r->folder);
     snprintf(output, sizeof(output), "%s/output", r->folder);
     snprintf(sim, sizeof(sim), "%s", rig_program("armsim"));
+    char *argv[] = {sim,    "--model", "config/arms/scorbot.xml", "--link", link, "--log",
+                    r->log, NULL};
+    r->sim = spawn(output, argv);
+}
+
+void rig_start_armd(struct rig *r)
+{
+    char output[96], armd[256];
+    snprintf(output, sizeof(output), "%s/output", r->folder);
     snprintf(armd, sizeof(armd), "%s", rig_program("armd"));
-    char *sim_argv[] = {
-        sim, "--model", "config/arms/scorbot.xml", "--link", link, "--log", r->log, NULL};
-    char *armd_argv[] = {armd, "-c", r->config, NULL};
-    r->sim = spawn(output, sim_argv);
-    r->armd = spawn(output, armd_argv);
+    char *argv[] = {armd, "-c", r->config, NULL};
+    r->armd = spawn(output, argv);
 }
 
 void rig_start(struct rig *r)
@@ -68,7 +74,8 @@ void rig_start(struct rig *r)
     snprintf(r->config, sizeof(r->config), "%s/armd.yaml", r->folder);
     snprintf(r->log, sizeof(r->log), "%s/sim.csv", r->folder);
     write_config(r);
-    start_programs(r);
+    start_armsim(r);
+    rig_start_armd(r);
     zsys_handler_set(NULL);
     snprintf(endpoint, sizeof(endpoint), "ipc://%s/control", r->folder);
     r->client = zsock_new(ZMQ_DEALER);

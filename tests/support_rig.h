@@ -17,7 +17,8 @@ struct rig {
 /* Starts armsim (with extra arguments, or NULL) and armd on config/sim.yaml, and waits
  * until armd has met its arm. */
 void rig_start(struct rig *r);
-void rig_stop(struct rig *r); /* ends what still runs, removes the folder */
+void rig_start_armd(struct rig *r); /* again, after it ended; does not wait */
+void rig_stop(struct rig *r);       /* ends what still runs, removes the folder */
 
 /* One request; the reply, which the caller releases.  Fails the test when none comes. */
 json_t *rig_request(struct rig *r, const char *json_format, ...);

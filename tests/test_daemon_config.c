@@ -253,7 +253,7 @@ Test(config, a_file_that_does_not_exist_is_named)
                                 "  joints: [{name: b, id: 1, v_max_rad_s: 2, "
                                 "a_max_rad_s2: 8}]\n"
                                 "network: {weights: net.safetensors}\n"),
-                 -EINVAL));
+                 -ENOENT));
     cr_expect(ne(ptr, strstr(problems, ":2: arm.model: cannot read /"), NULL));
     cr_expect(ne(ptr, strstr(problems, "/gone.xml: No such file or directory\n"), NULL));
     cr_expect(eq(int, count_lines(problems), 1));

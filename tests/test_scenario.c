@@ -266,6 +266,42 @@ Test(scenario, a_req_socket_is_answered_too)
     zsock_destroy(&req);
 }
 
+/* armd again, on the rig's configuration with one line changed */
+static void restart_armd(const char *sed)
+{
+    char command[512];
+    kill(rig.armd, SIGTERM);
+    waitpid(rig.armd, NULL, 0);
+    snprintf(command, sizeof(command), "sed -i -e '%s' %s", sed, rig.config);
+    cr_assert(system(command) == 0);
+    rig_start_armd(&rig);
+    cr_assert(rig_wait_state(&rig, "idle"));
+}
+
+Test(scenario, sigterm_parks_a_moving_arm_when_so_configured)
+{
+    restart_armd("s/on_exit: hold/on_exit: park/");
+    cr_assert(rig_ok(&rig, "{s:s, s:[f, f, f, f]}", "cmd", "move", "q_rad", 0.6, 0.3, 0.2,
+                     0.0));
+    zclock_sleep(500);
+    kill(rig.armd, SIGTERM);
+    int status;
+    waitpid(rig.armd, &status, 0);
+    rig.armd = 0;
+    cr_expect(eq(int, status, 0));
+    kill(rig.sim, SIGTERM);
+    waitpid(rig.sim, NULL, 0);
+    rig.sim = 0;
+    FILE *log = fopen(rig.log, "r");
+    char line[512], last[512] = "";
+    while (log && fgets(line, sizeof(line), log))
+        snprintf(last, sizeof(last), "%s", line);
+    double t_s, age, q[2] = {9, 9};
+    cr_assert(sscanf(last, "%lf,%lf,%lf,%lf", &t_s, &age, &q[0], &q[1]) == 4);
+    fclose(log);
+    cr_expect(fabs(q[0]) < 0.05 && fabs(q[1]) < 0.05, "parked at %.3f %.3f", q[0], q[1]);
+}
+
 Test(scenario, sigterm_ends_armd_with_status_0)
 {
     int status;
@@ -312,6 +348,7 @@ Test(scenario_programs, bad_configuration_is_refused_with_one_sentence)
     expect_refusal("s/generic-2j/missing/", 66, "No such file");
     expect_refusal("s|weights: .*|weights: cut.safetensors|", 66, "truncated");
     expect_refusal("s/tick_ms: 10/tick_ms: 20/", 78, "tick");
+    expect_refusal("s/driver: dynamixel/driver: feetech/", 78, "not supported");
 }
 
 Test(scenario_programs, help_version_and_wrong_usage_have_their_exit_status)
