@@ -1,5 +1,5 @@
-/* loop_impl.h - the inside of the loop, shared by its halves loop.c (thread, clock, rings)
- * and loop_motion.c (state machine, references); for them alone. */
+/* loop_impl.h - the inside of the loop, shared by its parts loop.c (thread, clock, rings),
+ * loop_motion.c (state machine, references) and loop_run.c (bookkeeping); for them alone. */
 #ifndef DAEMON_LOOP_IMPL_H
 #define DAEMON_LOOP_IMPL_H
 
@@ -70,9 +70,23 @@ void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t n
 /* Latches a fault and takes the road to rest. */
 void loop_motion_fault(struct loop *l, enum fault fault, int joint, double value);
 
+/* Bookkeeping of a run: one more servo sample at t_s of it, whose reference is ref_rad / its
+ * end, which becomes an event. */
+void loop_run_account(struct loop *l, double t_s, const double *ref_rad);
+void loop_run_finish(struct loop *l, int64_t now_ns, bool is_complete);
+
+/* The taught pose at t_s of the run, all joints. */
+void loop_run_target(const struct loop *l, double t_s, double *q_rad, double *dq_rad_s);
+
+static inline double loop_seconds(int64_t from_ns, int64_t to_ns)
+{
+    return 1e-9 * (double)(to_ns - from_ns);
+}
+
 /* The sample of this tick, for the ring. */
 void loop_motion_sample(struct loop *l, int64_t now_ns, struct loop_sample *s);
 
+/* To the service; lost when it does not listen, and motion goes on safely. */
 void loop_post(struct loop *l, struct loop_event *e);
 
 #endif

@@ -32,32 +32,11 @@ static void hold_here(struct loop *l)
         l->hold_rad[k] = (double)l->sample.q_rad[k];
 }
 
-static double seconds(int64_t from_ns, int64_t to_ns)
-{
-    return 1e-9 * (double)(to_ns - from_ns);
-}
-
-static void finish_run(struct loop *l, int64_t now_ns, bool is_complete)
-{
-    const struct run_sums *s = &l->sums;
-    double n = s->n ? (double)s->n : 1.0;
-    struct loop_event e = {.type = EVENT_RUN_DONE, .t_ns = now_ns};
-    e.run = (struct loop_run){.tip_rmse_mm = 1e3 * sqrt(s->tip / n),
-                              .tip_max_mm = 1e3 * s->tip_max,
-                              .omega_rmse_rad_s = sqrt(s->omega / n),
-                              .tracking_rmse_mm = 1e3 * sqrt(s->tracking / n),
-                              .network_rmse_mm = 1e3 * sqrt(s->network / n),
-                              .overruns = l->overruns - s->overruns_before,
-                              .is_complete = is_complete,
-                              .skill = l->run.skill};
-    loop_post(l, &e);
-}
-
 /* leaves the motion in progress, if any, and ramps to rest; `after` comes then */
 static void stop(struct loop *l, enum arm_state after, int64_t now_ns)
 {
     if (l->run.skill && l->state == STATE_RUNNING)
-        finish_run(l, now_ns, false);
+        loop_run_finish(l, now_ns, false);
     l->run.skill = NULL;
     l->is_play_next = false;
     l->motion = MOTION_HOLD;
@@ -159,7 +138,7 @@ static void reset(struct loop *l, int64_t now_ns)
 static void estop(struct loop *l, int64_t now_ns)
 {
     if (l->run.skill && l->state == STATE_RUNNING)
-        finish_run(l, now_ns, false);
+        loop_run_finish(l, now_ns, false);
     l->run.skill = NULL;
     l->is_play_next = false;
     l->motion = MOTION_HOLD;
@@ -224,45 +203,6 @@ static void reference(struct loop *l, double t_s, double *q_rad, double *dq_rad_
         player_reference(l->player, t_s, q_rad, dq_rad_s);
 }
 
-static double distance_squared(const double *a, const double *b)
-{
-    return (a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]) +
-           (a[2] - b[2]) * (a[2] - b[2]);
-}
-
-/* the taught pose at t_s, all joints */
-static void target(const struct loop *l, double t_s, double *q_rad, double *dq_rad_s)
-{
-    memset(dq_rad_s, 0, ARM_MAX_JOINTS * sizeof(double));
-    memcpy(q_rad, l->run.skill->q_start_rad, ARM_MAX_JOINTS * sizeof(double));
-    player_target(l->player, t_s, q_rad, dq_rad_s);
-}
-
-/* one more servo sample of a run: tips measured, taught, and by the network's own path */
-static void account(struct loop *l, double t_s, const double *ref_rad)
-{
-    double q[ARM_MAX_JOINTS], taught[ARM_MAX_JOINTS], dq[ARM_MAX_JOINTS];
-    double tip[3], tip_taught[3], tip_ref[3];
-    for (int k = 0; k < l->p.joints; k++)
-        q[k] = (double)l->sample.q_rad[k];
-    target(l, t_s, taught, dq);
-    arm_tip(l->arm, q, tip);
-    arm_tip(l->arm, taught, tip_taught);
-    arm_tip(l->arm, ref_rad, tip_ref);
-    struct run_sums *s = &l->sums;
-    double error = distance_squared(tip, tip_taught);
-    int n_net = l->run.skill->path->n_free;
-    s->n++;
-    s->tip += error;
-    s->tip_max = fmax(s->tip_max, sqrt(error));
-    s->tracking += distance_squared(tip, tip_ref);
-    s->network += distance_squared(tip_ref, tip_taught);
-    for (int k = 0; k < n_net; k++) {
-        double d = (double)l->sample.dq_rad_s[k] - dq[k];
-        s->omega += d * d / n_net;
-    }
-}
-
 static double motion_duration_s(const struct loop *l)
 {
     return l->motion == MOTION_MOVE   ? l->move.duration_s
@@ -283,7 +223,7 @@ static void end_motion(struct loop *l, int64_t now_ns)
     if (l->motion == MOTION_MOVE)
         loop_post(l, &(struct loop_event){.type = EVENT_MOVE_DONE, .t_ns = now_ns});
     if (l->motion == MOTION_PLAY) {
-        finish_run(l, now_ns, true);
+        loop_run_finish(l, now_ns, true);
         if (--l->runs_left > 0) {
             begin_run(l, now_ns);
             return;
@@ -299,19 +239,19 @@ static void follow(struct loop *l, int64_t now_ns, float *want)
 {
     double q[ARM_MAX_JOINTS] = {0}, dq[ARM_MAX_JOINTS] = {0}, ahead[ARM_MAX_JOINTS];
     double taught[ARM_MAX_JOINTS] = {0}, unused[ARM_MAX_JOINTS];
-    double t_sample_s = seconds(l->motion_start_ns, l->sample_ns);
+    double t_sample_s = loop_seconds(l->motion_start_ns, l->sample_ns);
     double gain = l->motion == MOTION_PLAY && l->p.track == LOOP_TRACK_OPEN
                       ? 0.0
                       : l->p.position_gain_per_s;
-    reference(l, seconds(l->motion_start_ns, now_ns) + l->p.lead_s, ahead, dq);
+    reference(l, loop_seconds(l->motion_start_ns, now_ns) + l->p.lead_s, ahead, dq);
     reference(l, t_sample_s, q, unused);
     memcpy(l->ref_rad, q, sizeof(q));
     const double *pull = q;
     if (l->motion == MOTION_PLAY) {
         if (l->is_new && t_sample_s >= 0.0 && t_sample_s <= motion_duration_s(l))
-            account(l, t_sample_s, q);
+            loop_run_account(l, t_sample_s, q);
         if (l->p.track == LOOP_TRACK_TARGET) {
-            target(l, t_sample_s, taught, unused);
+            loop_run_target(l, t_sample_s, taught, unused);
             pull = taught;
         }
     }
@@ -374,7 +314,7 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
     bool is_under_control =
         l->state == STATE_IDLE || l->state == STATE_RUNNING || l->state == STATE_LEARNING;
     if (l->state == STATE_RUNNING &&
-        seconds(l->motion_start_ns, now_ns) >= motion_duration_s(l))
+        loop_seconds(l->motion_start_ns, now_ns) >= motion_duration_s(l))
         end_motion(l, now_ns);
     if (is_under_control && l->cycles_without_sample <= STALE_CYCLES)
         follow(l, now_ns, want);
@@ -390,51 +330,4 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
         hold_here(l);
         set_state(l, l->after_stop, now_ns);
     }
-}
-
-static void copy_tip(struct loop *l, const double *q_rad, float *tip_m)
-{
-    double tip[3];
-    arm_tip(l->arm, q_rad, tip);
-    for (int axis = 0; axis < 3; axis++)
-        tip_m[axis] = (float)tip[axis];
-}
-
-/* what the network and the teacher wanted at this moment */
-static void sample_play(struct loop *l, double t_s, struct loop_sample *s)
-{
-    double q[ARM_MAX_JOINTS], dq[ARM_MAX_JOINTS] = {0}, net[ARM_MAX_JOINTS] = {0};
-    target(l, t_s, q, dq);
-    player_velocity(l->player, t_s, net);
-    for (int k = 0; k < l->p.joints; k++) {
-        s->target_rad[k] = (float)q[k];
-        s->target_rad_s[k] = (float)dq[k];
-        s->net_rad_s[k] = (float)net[k];
-    }
-    copy_tip(l, q, s->target_tip_m);
-    s->n_spikes = player_spikes(l->player, t_s, s->spikes);
-}
-
-void loop_motion_sample(struct loop *l, int64_t now_ns, struct loop_sample *s)
-{
-    double q[ARM_MAX_JOINTS] = {0};
-    *s = (struct loop_sample){.t_ns = now_ns,
-                              .tick = l->tick,
-                              .state = l->state,
-                              .is_playing =
-                                  l->state == STATE_RUNNING && l->motion == MOTION_PLAY,
-                              .volts_V = l->sample.volts_V};
-    for (int k = 0; k < l->p.joints; k++) {
-        q[k] = (double)l->sample.q_rad[k];
-        s->q_rad[k] = l->sample.q_rad[k];
-        s->dq_rad_s[k] = l->sample.dq_rad_s[k];
-        s->cmd_rad_s[k] = l->cmd_rad_s[k];
-        s->ref_rad[k] = (float)l->ref_rad[k];
-        s->load[k] = l->sample.load[k];
-        s->temp_C[k] = l->sample.temp_C[k];
-    }
-    copy_tip(l, q, s->tip_m);
-    copy_tip(l, l->ref_rad, s->ref_tip_m);
-    if (s->is_playing)
-        sample_play(l, seconds(l->motion_start_ns, l->sample_ns), s);
 }

@@ -1,0 +1,62 @@
+/* control_impl.h - one request on its way; shared by control.c (frames, dispatch, replies)
+ * and the commands in control_*.c; for them alone.
+ *
+ * A handler fills r->out and returns true, or returns control_refuse(...).  A handler that
+ * answers later takes r->envelope.
+ */
+#ifndef DAEMON_CONTROL_IMPL_H
+#define DAEMON_CONTROL_IMPL_H
+
+#include "daemon/control.h"
+
+/* A request being answered. */
+struct request {
+    struct service *s;
+    zmsg_t *envelope; /* routing frames; NULL once a job or list has taken them */
+    json_t *in, *out;
+    int64_t id;
+    bool has_id;
+};
+
+/* A request that waits for the loop. */
+struct pending {
+    zmsg_t *envelope;
+    int64_t id;
+    bool has_id;
+};
+
+/* r->out becomes the error; returns false, so that handlers can say `return ...`. */
+bool control_refuse(struct request *r, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Fields that a command knows, besides id and cmd; NULL ends the list. */
+bool control_check_fields(struct request *r, const char *const *known);
+
+/* A number within [lo, hi], `fallback` when the field is absent; false after refusing. */
+bool control_read_number(struct request *r, const char *key, double fallback, double lo,
+                         double hi, double *x);
+
+/* Refuses unless the arm is free for a new task. */
+bool control_check_free(struct request *r, struct loop_snapshot *snap);
+
+/* The job answers for the request from now on. */
+void control_take_envelope(struct request *r, struct job *job);
+
+/* Refuses, with the names that are known. */
+bool control_unknown_skill(struct request *r, const char *name);
+
+/* The commands. */
+bool control_hello(struct request *r);
+bool control_status(struct request *r);
+bool control_subscribe_info(struct request *r);
+bool control_teach(struct request *r);
+bool control_skills(struct request *r);
+bool control_forget(struct request *r);
+bool control_run(struct request *r);
+bool control_stop(struct request *r);
+bool control_estop(struct request *r);
+bool control_reset(struct request *r);
+bool control_move(struct request *r);
+bool control_home(struct request *r);
+
+#endif

@@ -1,0 +1,83 @@
+/* control_info.c - commands that look and do nothing: hello, status, subscribe_info. */
+#include "daemon/control_impl.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/telemetry.h"
+
+bool control_hello(struct request *r)
+{
+    const struct config *cfg = r->s->cfg;
+    json_t *joints = json_array();
+    for (int k = 0; k < cfg->arm.n_joints; k++) {
+        double lo, hi;
+        arm_joint_range(r->s->arm, k, &lo, &hi);
+        json_array_append_new(joints,
+                              json_pack("{s:s, s:f, s:f, s:f, s:f}", "name",
+                                        cfg->arm.joints[k].name, "lo_rad", lo, "hi_rad",
+                                        hi, "v_max_rad_s", cfg->arm.joints[k].v_max_rad_s,
+                                        "a_max_rad_s2", cfg->arm.joints[k].a_max_rad_s2));
+    }
+    json_object_update_new(
+        r->out,
+        json_pack("{s:s, s:i, s:{s:s, s:o}, s:i, s:i, s:i, s:s}", "version", ARMD_VERSION,
+                  "protocol", 1, "arm", "name", arm_name(r->s->arm), "joints", joints,
+                  "tick_ms", cfg->network.tick_ms, "steps", r->s->net->p.steps,
+                  "network_joints", r->s->net->p.joints, "backend",
+                  cfg->network.backend == BACKEND_PCM ? "pcm" : "ideal"));
+    return true;
+}
+
+static json_t *chip_json(const struct service *s)
+{
+    uint64_t writes = 0, reads = 0;
+    for (int i = 0; i < s->skills.n; i++)
+        for (int k = 0; k < s->skills.skills[i]->n_segments; k++) {
+            struct pcm_core *core =
+                synapse_core(s->skills.skills[i]->segments[k].synapse);
+            if (!core)
+                continue;
+            struct pcm_core_view view = pcm_core_view(core);
+            writes += view.n_writes;
+            reads += view.n_reads;
+        }
+    return json_pack("{s:i, s:i, s:I, s:I}", "cores", s->cfg->pcm.cores, "cores_used",
+                     skill_cores_used(&s->skills), "writes", (json_int_t)writes, "reads",
+                     (json_int_t)reads);
+}
+
+bool control_status(struct request *r)
+{
+    struct service *s = r->s;
+    struct loop_snapshot snap = loop_snapshot(s->loop);
+    json_t *q = json_array();
+    for (int k = 0; k < s->cfg->arm.n_joints; k++)
+        json_array_append_new(q, json_real(snap.q_rad[k]));
+    json_object_update_new(
+        r->out, json_pack("{s:s, s:o, s:o, s:b, s:b, s:o, s:o}", "state",
+                          arm_state_name(service_state(s, &snap)), "q_rad", q, "faults",
+                          telemetry_faults(snap.faults), "link", snap.has_bus, "realtime",
+                          snap.is_realtime, "timing",
+                          json_pack("{s:o, s:o, s:o, s:I, s:I}", "wake_us",
+                                    telemetry_percentiles(&s->timing.wake), "cycle_us",
+                                    telemetry_percentiles(&s->timing.cycle), "bus_us",
+                                    telemetry_percentiles(&s->timing.bus), "overruns",
+                                    (json_int_t)snap.overruns, "missed_replies",
+                                    (json_int_t)snap.missed_replies),
+                          "chip", chip_json(s)));
+    json_object_set_new(r->out, "skill",
+                        s->running ? json_string(s->running->name) : json_null());
+    if (!snap.has_bus && *s->bus_err)
+        json_object_set_new(r->out, "link_error", json_string(s->bus_err));
+    return true;
+}
+
+bool control_subscribe_info(struct request *r)
+{
+    json_object_update_new(r->out, json_pack("{s:s, s:[s, s, s, s]}", "endpoint",
+                                             r->s->cfg->telemetry.endpoint, "topics",
+                                             "state", "spikes", "event", "timing"));
+    return true;
+}

@@ -1,0 +1,101 @@
+/* loop_messages.h - what goes into the control loop, and what comes out of it. */
+#ifndef DAEMON_LOOP_MESSAGES_H
+#define DAEMON_LOOP_MESSAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/fault.h"
+#include "daemon/histogram.h"
+#include "daemon/skill.h"
+#include "robot/bus.h"
+
+enum loop_command_type {
+    COMMAND_BUS, /* take over this bus */
+    COMMAND_RUN,
+    COMMAND_MOVE,
+    COMMAND_STOP,
+    COMMAND_ESTOP,
+    COMMAND_RESET,
+    COMMAND_LEARN, /* a skill is being learned: hold still, take nothing else */
+    COMMAND_LEARNED,
+    COMMAND_EXIT /* stop, then end the loop */
+};
+
+struct loop_command {
+    enum loop_command_type type;
+    struct bus *bus;
+    const struct skill *skill;
+    double speed, v_scale;
+    int repeat;
+    bool from_start; /* go to the taught start first */
+    double q_rad[ARM_MAX_JOINTS];
+};
+
+enum loop_event_type {
+    EVENT_STATE,       /* from, to */
+    EVENT_FAULT,       /* fault, joint (-1: none), value */
+    EVENT_RESET,       /* faults that are still there; 0: it worked */
+    EVENT_BUS_DROPPED, /* bus: to be closed and opened again */
+    EVENT_RUN_DONE,    /* run */
+    EVENT_MOVE_DONE,
+    EVENT_REFUSED, /* command: not possible in this state */
+    EVENT_TIMING,  /* a second has passed: see loop_timing */
+    EVENT_EXIT     /* the loop has ended */
+};
+
+/* How the arm did what was asked; tip errors against the taught path. */
+struct loop_run {
+    double tip_rmse_mm, tip_max_mm, omega_rmse_rad_s;
+    double tracking_rmse_mm; /* against the network's own path */
+    double network_rmse_mm;  /* the network's own path against the taught one */
+    uint64_t overruns;
+    bool is_complete; /* false: stopped before its end */
+    const struct skill *skill;
+};
+
+struct loop_event {
+    enum loop_event_type type;
+    int64_t t_ns;
+    enum arm_state from, to;
+    enum fault fault;
+    int joint;
+    double value;
+    uint32_t faults;
+    struct bus *bus;
+    enum loop_command_type command;
+    struct loop_run run;
+};
+
+/* Once a network tick. */
+struct loop_sample {
+    int64_t t_ns;
+    uint64_t tick;
+    enum arm_state state;
+    bool is_playing; /* a skill: the fields of target and network are valid */
+    float q_rad[ARM_MAX_JOINTS], dq_rad_s[ARM_MAX_JOINTS], cmd_rad_s[ARM_MAX_JOINTS];
+    float ref_rad[ARM_MAX_JOINTS], net_rad_s[ARM_MAX_JOINTS];
+    float target_rad[ARM_MAX_JOINTS], target_rad_s[ARM_MAX_JOINTS];
+    float load[ARM_MAX_JOINTS], temp_C[ARM_MAX_JOINTS], volts_V;
+    float tip_m[3], ref_tip_m[3], target_tip_m[3];
+    int n_spikes;
+    uint16_t spikes[PCM_ROWS];
+};
+
+/* The last cycle, for status. */
+struct loop_snapshot {
+    enum arm_state state;
+    uint32_t faults;
+    bool has_bus;
+    double q_rad[ARM_MAX_JOINTS];
+    uint64_t cycles, overruns, missed_replies;
+    bool is_realtime; /* the thread got SCHED_FIFO */
+};
+
+/* Percentiles of the last full second. */
+struct loop_timing {
+    struct percentiles wake, cycle, bus; /* us */
+    uint64_t overruns, missed_replies;   /* since the start */
+};
+
+#endif
