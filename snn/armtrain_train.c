@@ -57,6 +57,11 @@ static const struct number numbers[] = {
     {"position-weight",  N_FLOAT, AT(p.grad.position_weight), 0,    1e4,
      "weight of position errors, per s^2"                                                                                         },
     {"broad-share",      N_FLOAT, AT(p.broad_share),          0,    1,                  "share of broad tasks (task.h)"           },
+    {"weight-noise",     N_FLOAT, AT(p.grad.weight_noise),    0,    1,
+     "of programming, share of a column's range"                                                                                  },
+    {"read-noise",       N_FLOAT, AT(p.grad.read_noise),      0,    1,                  "of reads, share of the weight"           },
+    {"rounding-step",    N_FLOAT, AT(p.grad.step),            1e-6, 1,
+     "of --rounding, in weight units"                                                                                             },
     {"rate-weight",      N_FLOAT, AT(p.grad.rate_weight),     0,    1e4,                "weight of firing rates"                  },
     {"validate-every",   N_INT,   AT(p.validate_every),       1,    1e8,                "iterations"                              },
     {"checkpoint-every", N_INT,   AT(p.checkpoint_every),     1,    1e8,                "iterations"                              },
@@ -185,13 +190,16 @@ static void print_progress(const struct train_progress *p)
 static void describe(struct network *net, const struct armtrain_options *o,
                      const struct train_progress *p)
 {
+    const struct train_params *t = &o->p;
     snprintf(
         net->summary, sizeof(net->summary),
-        "rescaled sampler of Ortner et al. 2025, %d joints, seed %llu; %d iterations "
-        "of %d tasks, Adam %g, position weight %g; validation tip RMSE %.2f mm after "
-        "one update, %.2f after five",
-        net->p.joints, (unsigned long long)o->p.seed, p->iteration, o->p.batch,
-        (double)o->p.rate, (double)o->p.grad.position_weight, p->tip_rmse_mm,
+        "rescaled sampler of Ortner et al. 2025 with a share of %g broad tasks, %d "
+        "joints, seed %llu; %d iterations of %d tasks, Adam %g, position weight %g, "
+        "rounding %d, weight noise %g, read noise %g; validation (rescaled, ideal) tip "
+        "RMSE %.2f mm after one update, %.2f after five",
+        (double)t->broad_share, net->p.joints, (unsigned long long)t->seed, p->iteration,
+        t->batch, (double)t->rate, (double)t->grad.position_weight, (int)t->grad.rounding,
+        (double)t->grad.weight_noise, (double)t->grad.read_noise, p->tip_rmse_mm,
         p->tip_after_five_mm);
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pcm/philox.h"
 #include "snn/eprop.h"
 #include "snn/forward.h"
 #include "snn/grad_impl.h"
@@ -51,12 +52,14 @@ static int group_create(struct grad_group *g, const struct network *net)
     g->gradient = malloc(net->n_weights * sizeof(float));
     g->current = malloc(T * widest * sizeof(float));
     g->d_w = malloc(rows * n * sizeof(float));
+    g->noise = malloc(rows * n * sizeof(float));
     g->d_signal = malloc(T * n * sizeof(float));
     g->d_v = malloc(T * GRAD_GROUP * m * sizeof(float));
     g->carry = calloc(4 * GRAD_GROUP * m + 2 * n, sizeof(float));
     g->lsg_synapse = synapse_ideal_create(&recurrent, net->w[LSG_REC]);
-    return g->gradient && g->current && g->d_w && g->d_signal && g->d_v && g->carry &&
-                   g->lsg_synapse && rsnn_create(&g->trainee_state, &trainee) == 0 &&
+    return g->gradient && g->current && g->d_w && g->noise && g->d_signal && g->d_v &&
+                   g->carry && g->lsg_synapse &&
+                   rsnn_create(&g->trainee_state, &trainee) == 0 &&
                    rsnn_create(&g->lsg_state, &lsg) == 0
                ? 0
                : -ENOMEM;
@@ -67,6 +70,7 @@ static void group_destroy(struct grad_group *g)
     free(g->gradient);
     free(g->current);
     free(g->d_w);
+    free(g->noise);
     free(g->d_signal);
     free(g->d_v);
     free(g->carry);
@@ -146,6 +150,26 @@ static void output_error(const struct network_params *p, const struct grad_param
     }
 }
 
+/* what programming leaves behind: each cell misses its target; input rows have a range of
+ * their own, as on the chip */
+static void add_weight_noise(const struct network_params *p, float share, uint64_t seed,
+                             float *noise, float *w)
+{
+    enum { WEIGHT_NOISE_DOMAIN = 0x50524f47 };
+    const int n = p->trainee.n, rows = network_trainee_rows(p), n_in = p->clock.channels;
+    philox_normals((struct philox_stream){seed, WEIGHT_NOISE_DOMAIN}, 0, noise, rows * n);
+    for (int j = 0; j < n; j++) {
+        float top_in = 0.0f, top_rec = 0.0f;
+        for (int i = 0; i < n_in; i++)
+            top_in = fmaxf(top_in, fabsf(w[i * n + j]));
+        for (int i = n_in; i < rows; i++)
+            top_rec = fmaxf(top_rec, fabsf(w[i * n + j]));
+        for (int i = 0; i < rows; i++)
+            if (i != n_in + j)
+                w[i * n + j] += share * (i < n_in ? top_in : top_rec) * noise[i * n + j];
+    }
+}
+
 static void forward_task(struct grad *g, struct grad_group *group, struct grad_task *t,
                          const struct grad_params *gp, const struct target *target,
                          uint64_t seed)
@@ -161,10 +185,13 @@ static void forward_task(struct grad *g, struct grad_group *group, struct grad_t
     struct synapse_params s = {.rows = rows,
                                .cols = n,
                                .n_in = p->clock.channels,
+                               .read_noise = gp->read_noise,
                                .rounding = gp->rounding,
                                .step = gp->step,
                                .seed = seed};
     memcpy(t->w, g->w, (size_t)rows * n * sizeof(float));
+    if (gp->weight_noise > 0.0f)
+        add_weight_noise(p, gp->weight_noise, seed, group->noise, t->w);
     struct synapse *trainee = synapse_ideal_create(&s, t->w);
     synapse_update(trainee, group->d_w, 0.0);
     forward_trainee(net, &group->trainee_state, trainee, T, &t->second);

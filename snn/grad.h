@@ -22,7 +22,9 @@ struct grad_params {
     float trainee_rate, lsg_rate; /* spikes per step: 0.02 and 0.01 in the paper */
     enum rounding rounding;       /* of the update, gradient straight through */
     float step;
-    uint64_t seed; /* of stochastic rounding */
+    float weight_noise; /* of programming: sd, share of the largest weight of a column */
+    float read_noise;   /* of every read in the second run, see synapse.h */
+    uint64_t seed;      /* of rounding and noise */
 };
 
 struct grad_result {

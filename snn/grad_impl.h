@@ -22,6 +22,7 @@ struct grad_group {
     float *gradient; /* [n_weights] of this group */
     float *current;  /* (T, n or lsg n) scratch */
     float *d_w;      /* (rows, n) */
+    float *noise;    /* (rows, n) scratch */
     float *d_signal; /* (T, n) */
     float *d_v;      /* (T, GRAD_GROUP, lsg n) */
     float *carry;    /* 4 (GRAD_GROUP, lsg n), and 2 (n) */

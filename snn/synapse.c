@@ -91,6 +91,25 @@ static inline void sum_columns(const float *restrict w, int cols, const uint16_t
     memcpy(sum, s, (size_t)vectors * sizeof(s[0]));
 }
 
+/* one draw a column, with the variance of all weights that were read */
+static void add_read_noise(struct synapse *s, const float *w, const uint16_t *active,
+                           int n_active, float *restrict current)
+{
+    const int cols = s->params.cols;
+    const struct philox_stream stream = {s->params.seed, SYNAPSE_READ_DOMAIN};
+    float normal[PCM_COLS], squares[PCM_COLS] = {0};
+    if (cols > PCM_COLS)
+        return;
+    philox_normals(stream, s->n_reads++, normal, cols);
+    for (int k = 0; k < n_active; k++) {
+        const float *restrict row = w + (size_t)active[k] * cols;
+        for (int j = 0; j < cols; j++)
+            squares[j] += row[j] * row[j];
+    }
+    for (int j = 0; j < cols; j++)
+        current[j] += s->params.read_noise * sqrtf(squares[j]) * normal[j];
+}
+
 static void ideal_read(struct synapse *s, const uint16_t *active, int n_active,
                        float *restrict current)
 {
@@ -106,6 +125,8 @@ static void ideal_read(struct synapse *s, const uint16_t *active, int n_active,
         for (int k = 0; k < n_active; k++)
             current[first] += w[(size_t)active[k] * cols + first];
     }
+    if (s->params.read_noise > 0.0f)
+        add_read_noise(s, w, active, n_active, current);
 }
 
 static int ideal_program(struct synapse *s, const float *w, double t_s)

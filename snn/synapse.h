@@ -20,8 +20,10 @@ struct synapse_params {
     int rows, cols;
     int n_in; /* the first n_in rows are inputs */
     enum rounding rounding;
-    float step;    /* smallest change: weight units (ideal), share of range (pcm) */
-    uint64_t seed; /* of stochastic rounding */
+    float step;       /* smallest change: weight units (ideal), share of range (pcm) */
+    uint64_t seed;    /* of stochastic rounding and read noise */
+    float read_noise; /* ideal blocks only, for training: a read of weight w has sd */
+                      /* read_noise |w|, so a column read_noise sqrt(sum w^2); 0: none */
 };
 
 struct synapse; /* one block */

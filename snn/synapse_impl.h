@@ -4,7 +4,7 @@
 
 #include "snn/synapse.h"
 
-enum { SYNAPSE_ROUNDING_DOMAIN = 0x524e4400 }; /* random stream of rounding */
+enum { SYNAPSE_ROUNDING_DOMAIN = 0x524e4400, SYNAPSE_READ_DOMAIN = 0x52454144 };
 
 struct synapse_ops {
     void (*read)(struct synapse *s, const uint16_t *active, int n_active, float *current);
@@ -19,6 +19,7 @@ struct synapse {
     const struct synapse_ops *ops;
     struct synapse_params params;
     uint64_t n_updates;    /* random numbers of an update are drawn by this count */
+    uint64_t n_reads;      /* the same for noisy reads */
     float *chance;         /* (rows, cols) in (0, 1), for stochastic rounding */
     struct pcm_core *core; /* NULL for ideal weights */
 };
