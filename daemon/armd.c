@@ -190,13 +190,11 @@ static int prepare_and_serve(const struct config *cfg)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config",  1, NULL, 'c'},
-        {"check",   0, NULL, 'k'},
-        {"help",    0, NULL, 'h'},
-        {"version", 0, NULL, 'v'},
-        {NULL,      0, NULL, 0  }
-    };
+    static const struct option options[] = {{"config", 1, NULL, 'c'},
+                                            {"check", 0, NULL, 'k'},
+                                            {"help", 0, NULL, 'h'},
+                                            {"version", 0, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
     static struct config cfg;
     const char *path = NULL;
     bool is_check = false;

@@ -5,22 +5,23 @@ static const char *const states[N_STATES] = {"idle",    "limp",     "guiding", "
                                              "running", "stopping", "fault",   "estop"};
 
 static const struct fault_entry faults[N_FAULTS] = {
-    [FAULT_BUS_LOST] = {"bus_lost",        "the serial port is gone, or a servo is missing",
+    [FAULT_BUS_LOST] = {"bus_lost", "the serial port is gone, or a servo is missing",
                         "plug it in; armd finds it by itself; then reset"},
-    [FAULT_STALE_SAMPLE] = {"stale_sample",    "the servos stopped answering",
-                        "check power and cable, then reset"              },
+    [FAULT_STALE_SAMPLE] = {"stale_sample", "the servos stopped answering",
+                            "check power and cable, then reset"},
     [FAULT_SERVO_ERROR] =
-        {"servo_error",     "a servo reports a hardware error",
-                        "remove the cause (load, heat, voltage), power-cycle the servo, "
-         "then reset"                                                    },
-    [FAULT_POSITION_LIMIT] = {"position_limit",  "a joint is outside its range",
-                        "reset, then move it back inside"                },
+        {"servo_error", "a servo reports a hardware error",
+         "remove the cause (load, heat, voltage), power-cycle the servo, "
+         "then reset"},
+    [FAULT_POSITION_LIMIT] = {"position_limit", "a joint is outside its range",
+                              "reset, then move it back inside"},
     [FAULT_FOLLOWING] = {"following_error", "the arm is too far from where it should be",
-                        "look for an obstacle, then reset"               },
-    [FAULT_OVERRUN_BURST] = {"overrun_burst",   "the control loop lost half of its cycles",
-                        "take load off the machine, then reset"          },
-    [FAULT_NETWORK] = {"network",         "the network's output is not a finite number",
-                        "teach the skill again, then reset"              },
+                         "look for an obstacle, then reset"},
+    [FAULT_OVERRUN_BURST] = {"overrun_burst",
+                             "the control loop stood still or lost half its cycles",
+                             "take load off the machine, then reset"},
+    [FAULT_NETWORK] = {"network", "the network's output is not a finite number",
+                       "teach the skill again, then reset"},
 };
 
 const char *arm_state_name(enum arm_state state)

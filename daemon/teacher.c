@@ -252,6 +252,23 @@ struct skill *teacher_learn(struct teacher *t, const char *name,
     return s;
 }
 
+void teacher_warm_up(struct teacher *t)
+{
+    char err[64];
+    const double still[2 * ARM_MAX_JOINTS] = {0};
+    struct trajectory_limits limits = {.n_free = t->net->p.joints,
+                                       .tick_s = t->net->p.tick_s};
+    for (int k = 0; k < ARM_MAX_JOINTS; k++)
+        limits.v_max_rad_s[k] = 1.0;
+    struct trajectory *zero = trajectory_create(SPACE_JOINT, 2, limits.n_free, NULL, 1.0,
+                                                still, err, sizeof(err));
+    struct trajectory_path *path =
+        zero ? trajectory_plan(zero, t->arm, &limits, err, sizeof(err)) : NULL;
+    if (path)
+        skill_destroy(teacher_learn(t, "", path, still, 1, 0.0, err, sizeof(err)));
+    trajectory_destroy(zero);
+}
+
 static int relearn(struct teacher *t, struct skill *s, double t_s)
 {
     int updates = s->updates;

@@ -27,6 +27,9 @@ struct teacher *teacher_create(const struct teacher_params *p, const struct netw
 void teacher_destroy(struct teacher *t); /* NULL is fine */
 struct arm *teacher_arm(struct teacher *t);
 
+/* Learns to stand still, and forgets it: the first showing need not pay for fresh memory. */
+void teacher_warm_up(struct teacher *t);
+
 /* Learns path (taken over, also when it fails) at device time t_s.  NULL with a sentence
  * in err.  updates 0: as configured. */
 struct skill *teacher_learn(struct teacher *t, const char *name,

@@ -56,6 +56,7 @@ static void worker_main(zsock_t *pipe, void *args)
 {
     struct worker_params p = *(const struct worker_params *)args;
     zsock_signal(pipe, 0); /* args have been copied */
+    teacher_warm_up(p.teacher);
     for (;;) {
         zmsg_t *message = zmsg_recv(pipe);
         if (!message)

@@ -186,20 +186,20 @@ static bool parse_option(int letter, const char *text, struct options *o)
 static int parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        {"model",    required_argument, NULL, 'm'},
-        {"link",     required_argument, NULL, 'l'},
+        {"model", required_argument, NULL, 'm'},
+        {"link", required_argument, NULL, 'l'},
         {"protocol", required_argument, NULL, 'p'},
-        {"ids",      required_argument, NULL, 'i'},
-        {"baud",     required_argument, NULL, 'b'},
-        {"lockstep", no_argument,       NULL, 'L'},
+        {"ids", required_argument, NULL, 'i'},
+        {"baud", required_argument, NULL, 'b'},
+        {"lockstep", no_argument, NULL, 'L'},
         {"cycle_us", required_argument, NULL, 'c'},
-        {"seed",     required_argument, NULL, 's'},
-        {"no-stand", no_argument,       NULL, 'n'},
-        {"fault",    required_argument, NULL, 'f'},
-        {"log",      required_argument, NULL, 'o'},
-        {"help",     no_argument,       NULL, 'h'},
-        {"version",  no_argument,       NULL, 'v'},
-        {NULL,       0,                 NULL, 0  },
+        {"seed", required_argument, NULL, 's'},
+        {"no-stand", no_argument, NULL, 'n'},
+        {"fault", required_argument, NULL, 'f'},
+        {"log", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     int letter, index = 0;
     opterr = 0;
@@ -337,8 +337,7 @@ static int run(const struct options *o, struct sim *sim)
 int main(int argc, char **argv)
 {
     struct options o = {
-        .sim = {.baud_Bd = 1000000, .cycle_us = 5000, .seed = 1, .has_stand = true}
-    };
+        .sim = {.baud_Bd = 1000000, .cycle_us = 5000, .seed = 1, .has_stand = true}};
     char err[512];
     int status = parse_options(argc, argv, &o);
     if (status >= 0)

@@ -51,11 +51,9 @@ static int run_steps(struct bus *b, int k, const struct step *steps, int n, char
 static int start_motor(struct bus *b, int k, char *err, size_t err_len)
 {
     const struct step steps[] = {
-        {DXL_BUS_WATCHDOG,  1, 0          },
-        {DXL_GOAL_VELOCITY, 4, 0          },
-        {DXL_TORQUE_ENABLE, 1, 1          },
-        {DXL_GOAL_VELOCITY, 4, 0          },
-        {DXL_BUS_WATCHDOG,  1, b->watchdog},
+        {DXL_BUS_WATCHDOG, 1, 0},           {DXL_GOAL_VELOCITY, 4, 0},
+        {DXL_TORQUE_ENABLE, 1, 1},          {DXL_GOAL_VELOCITY, 4, 0},
+        {DXL_BUS_WATCHDOG, 1, b->watchdog},
     };
     return run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
 }
@@ -64,9 +62,9 @@ static int start_motor(struct bus *b, int k, char *err, size_t err_len)
 static int set_mode(struct bus *b, int k, char *err, size_t err_len)
 {
     static const struct step steps[] = {
-        {DXL_TORQUE_ENABLE,  1, 0                },
+        {DXL_TORQUE_ENABLE, 1, 0},
         {DXL_OPERATING_MODE, 1, DXL_MODE_VELOCITY},
-        {DXL_RETURN_DELAY,   1, 0                },
+        {DXL_RETURN_DELAY, 1, 0},
     };
     uint8_t now[3] = {0}; /* return delay, drive mode, operating mode */
     const int rc = bus_read(b, k, DXL_RETURN_DELAY, sizeof(now), now);

@@ -182,25 +182,23 @@ static bool eval_option(int c, const char *value, struct eval_options *o)
 
 static int parse_eval(int argc, char **argv, struct eval_options *o)
 {
-    static const struct option options[] = {
-        {"weights",         1, NULL, 'w'},
-        {"backend",         1, NULL, 'b'},
-        {"arm",             1, NULL, 'a'},
-        {"tasks",           1, NULL, 't'},
-        {"sample",          1, NULL, 'n'},
-        {"skip-limit-hits", 0, NULL, 'k'},
-        {"updates",         1, NULL, 'u'},
-        {"seed",            1, NULL, 's'},
-        {"age",             1, NULL, 'g'},
-        {"rounding",        1, NULL, 'r'},
-        {"step",            1, NULL, 'S'},
-        {"profile",         1, NULL, 'p'},
-        {"broad-share",     1, NULL, 'B'},
-        {"json",            0, NULL, 'j'},
-        {"no-compensation", 0, NULL, 'c'},
-        {"help",            0, NULL, 'h'},
-        {NULL,              0, NULL, 0  }
-    };
+    static const struct option options[] = {{"weights", 1, NULL, 'w'},
+                                            {"backend", 1, NULL, 'b'},
+                                            {"arm", 1, NULL, 'a'},
+                                            {"tasks", 1, NULL, 't'},
+                                            {"sample", 1, NULL, 'n'},
+                                            {"skip-limit-hits", 0, NULL, 'k'},
+                                            {"updates", 1, NULL, 'u'},
+                                            {"seed", 1, NULL, 's'},
+                                            {"age", 1, NULL, 'g'},
+                                            {"rounding", 1, NULL, 'r'},
+                                            {"step", 1, NULL, 'S'},
+                                            {"profile", 1, NULL, 'p'},
+                                            {"broad-share", 1, NULL, 'B'},
+                                            {"json", 0, NULL, 'j'},
+                                            {"no-compensation", 0, NULL, 'c'},
+                                            {"help", 0, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     int c, index = 0;
     while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (c == 'h')

@@ -47,25 +47,25 @@ struct number {
 };
 #define AT(member) offsetof(struct armtrain_options, member)
 static const struct number numbers[] = {
-    {"joints",           N_INT,   AT(joints),                 1,    NETWORK_MAX_JOINTS, "joints that the network moves"           },
-    {"lsg",              N_INT,   AT(lsg),                    4,    4096,               "neurons of the learning signal generator"},
-    {"iterations",       N_INT,   AT(p.iterations),           1,    1e8,                "length of the training"                  },
-    {"batch",            N_INT,   AT(p.batch),                1,    10000,              "tasks an iteration"                      },
-    {"rate",             N_FLOAT, AT(p.rate),                 1e-8, 1,                  "learning rate of Adam at the top"        },
-    {"final-rate",       N_FLOAT, AT(p.final_rate),           0,    1,                  "and at the end of the cosine"            },
-    {"warmup",           N_INT,   AT(p.warmup),               0,    1e6,                "iterations of warm-up"                   },
-    {"position-weight",  N_FLOAT, AT(p.grad.position_weight), 0,    1e4,
-     "weight of position errors, per s^2"                                                                                         },
-    {"broad-share",      N_FLOAT, AT(p.broad_share),          0,    1,                  "share of broad tasks (task.h)"           },
-    {"weight-noise",     N_FLOAT, AT(p.grad.weight_noise),    0,    1,
-     "of programming, share of a column's range"                                                                                  },
-    {"read-noise",       N_FLOAT, AT(p.grad.read_noise),      0,    1,                  "of reads, share of the weight"           },
-    {"rounding-step",    N_FLOAT, AT(p.grad.step),            1e-6, 1,
-     "of --rounding, in weight units"                                                                                             },
-    {"rate-weight",      N_FLOAT, AT(p.grad.rate_weight),     0,    1e4,                "weight of firing rates"                  },
-    {"validate-every",   N_INT,   AT(p.validate_every),       1,    1e8,                "iterations"                              },
-    {"checkpoint-every", N_INT,   AT(p.checkpoint_every),     1,    1e8,                "iterations"                              },
-    {"seed",             N_SEED,  AT(p.seed),                 0,    1e15,               "of weights and tasks"                    },
+    {"joints", N_INT, AT(joints), 1, NETWORK_MAX_JOINTS, "joints that the network moves"},
+    {"lsg", N_INT, AT(lsg), 4, 4096, "neurons of the learning signal generator"},
+    {"iterations", N_INT, AT(p.iterations), 1, 1e8, "length of the training"},
+    {"batch", N_INT, AT(p.batch), 1, 10000, "tasks an iteration"},
+    {"rate", N_FLOAT, AT(p.rate), 1e-8, 1, "learning rate of Adam at the top"},
+    {"final-rate", N_FLOAT, AT(p.final_rate), 0, 1, "and at the end of the cosine"},
+    {"warmup", N_INT, AT(p.warmup), 0, 1e6, "iterations of warm-up"},
+    {"position-weight", N_FLOAT, AT(p.grad.position_weight), 0, 1e4,
+     "weight of position errors, per s^2"},
+    {"broad-share", N_FLOAT, AT(p.broad_share), 0, 1, "share of broad tasks (task.h)"},
+    {"weight-noise", N_FLOAT, AT(p.grad.weight_noise), 0, 1,
+     "of programming, share of a column's range"},
+    {"read-noise", N_FLOAT, AT(p.grad.read_noise), 0, 1, "of reads, share of the weight"},
+    {"rounding-step", N_FLOAT, AT(p.grad.step), 1e-6, 1,
+     "of --rounding, in weight units"},
+    {"rate-weight", N_FLOAT, AT(p.grad.rate_weight), 0, 1e4, "weight of firing rates"},
+    {"validate-every", N_INT, AT(p.validate_every), 1, 1e8, "iterations"},
+    {"checkpoint-every", N_INT, AT(p.checkpoint_every), 1, 1e8, "iterations"},
+    {"seed", N_SEED, AT(p.seed), 0, 1e15, "of weights and tasks"},
 };
 enum { N_NUMBERS = sizeof(numbers) / sizeof(numbers[0]), N_TEXTS = 7 };
 
@@ -125,13 +125,8 @@ static int set_text(int c, struct armtrain_options *o)
 int armtrain_parse(int argc, char **argv, struct armtrain_options *o)
 {
     struct option options[N_NUMBERS + N_TEXTS] = {
-        {"out",      1, NULL, 'o'},
-        {"init",     1, NULL, 'i'},
-        {"arm",      1, NULL, 'a'},
-        {"resume",   0, NULL, 'R'},
-        {"rounding", 1, NULL, 'r'},
-        {"help",     0, NULL, 'h'}
-    };
+        {"out", 1, NULL, 'o'},    {"init", 1, NULL, 'i'},     {"arm", 1, NULL, 'a'},
+        {"resume", 0, NULL, 'R'}, {"rounding", 1, NULL, 'r'}, {"help", 0, NULL, 'h'}};
     for (int i = 0; i < N_NUMBERS; i++)
         options[N_TEXTS - 1 + i] = (struct option){numbers[i].name, 1, NULL, 1000 + i};
     int c, rc = -1;

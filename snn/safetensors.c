@@ -14,13 +14,11 @@ enum { MAX_TENSORS = 256, MAX_META = 256, HEADER_MAX_B = 16 << 20 };
 static const struct {
     const char *name;
     size_t size_B;
-} types[] = {
-    [TENSOR_F32] = {"F32", 4},
-    [TENSOR_F64] = {"F64", 8},
-    [TENSOR_U8] = {"U8",  1},
-    [TENSOR_I32] = {"I32", 4},
-    [TENSOR_I64] = {"I64", 8}
-};
+} types[] = {[TENSOR_F32] = {"F32", 4},
+             [TENSOR_F64] = {"F64", 8},
+             [TENSOR_U8] = {"U8", 1},
+             [TENSOR_I32] = {"I32", 4},
+             [TENSOR_I64] = {"I64", 8}};
 
 struct safetensors {
     char *data; /* tensors, each aligned: in a file they need not be */

@@ -179,16 +179,13 @@ int train_save(const struct train *t, const char *path, char *err, size_t err_le
     snprintf(steps, sizeof(steps), "%llu", (unsigned long long)t->adam.steps);
     snprintf(best, sizeof(best), "%.17g", t->best_mm);
     snprintf(seed, sizeof(seed), "%llu", (unsigned long long)t->p.seed);
-    const struct metadata meta[] = {
-        {"train.iteration",  iteration},
-        {"train.adam_steps", steps    },
-        {"train.best_mm",    best     },
-        {"train.seed",       seed     }
-    };
+    const struct metadata meta[] = {{"train.iteration", iteration},
+                                    {"train.adam_steps", steps},
+                                    {"train.best_mm", best},
+                                    {"train.seed", seed}};
     const struct tensor moments[] = {
         {"adam.m", TENSOR_F32, 1, {(int64_t)t->adam.n}, t->adam.m},
-        {"adam.v", TENSOR_F32, 1, {(int64_t)t->adam.n}, t->adam.v}
-    };
+        {"adam.v", TENSOR_F32, 1, {(int64_t)t->adam.n}, t->adam.v}};
     const struct weights_extra extra = {moments, 2, meta, 4};
     return weights_save_with(path, t->net, &extra, err, err_len);
 }

@@ -109,12 +109,11 @@ static int scan_scales(const char *text, struct network_params *p)
 static int list_tensors(const struct network *net, struct tensor *tensors)
 {
     for (int i = 0; i < NETWORK_TENSORS; i++) {
-        tensors[i] = (struct tensor){
-            .type = TENSOR_F32,
-            .n_dims = 2,
-            .shape = {network_rows(&net->p, i), network_cols(&net->p, i)},
-            .data = net->w[i]
-        };
+        tensors[i] =
+            (struct tensor){.type = TENSOR_F32,
+                            .n_dims = 2,
+                            .shape = {network_rows(&net->p, i), network_cols(&net->p, i)},
+                            .data = net->w[i]};
         snprintf(tensors[i].name, TENSOR_NAME_LEN, "%s", network_tensor_name(i));
     }
     return NETWORK_TENSORS;
@@ -134,13 +133,11 @@ int weights_save_with(const char *path, const struct network *net,
         meta[n_meta++] = (struct metadata){fields[i].key, values[i]};
     }
     print_scales(scales, sizeof(scales), &net->p);
-    const struct metadata named[N_NAMED] = {
-        {"format",            FORMAT_VERSION              },
-        {"code.kind",         code_names[net->p.code.kind]},
-        {"joint_scale_rad_s", scales                      },
-        {"summary",           net->summary                },
-        {"license",           net->licence                }
-    };
+    const struct metadata named[N_NAMED] = {{"format", FORMAT_VERSION},
+                                            {"code.kind", code_names[net->p.code.kind]},
+                                            {"joint_scale_rad_s", scales},
+                                            {"summary", net->summary},
+                                            {"license", net->licence}};
     for (int i = 0; i < N_NAMED; i++)
         meta[n_meta++] = named[i];
     for (int i = 0; i < extra->n_meta && i < MAX_EXTRA; i++)
@@ -298,10 +295,8 @@ int weights_export_published(const char *path, const struct network *net, char *
                      path);
             return -EINVAL;
         }
-    const struct metadata meta[] = {
-        {"source",  net->summary            },
-        {"license", net->licence            },
-        {"layout",  "[pre][post], row-major"}
-    };
+    const struct metadata meta[] = {{"source", net->summary},
+                                    {"license", net->licence},
+                                    {"layout", "[pre][post], row-major"}};
     return safetensors_write(path, tensors, n, meta, 3, err, err_len);
 }

@@ -143,10 +143,8 @@ static void obey(struct peer *p, const struct dxl_packet *r)
 static void *serve(void *user)
 {
     struct peer *p = user;
-    struct pollfd fds[] = {
-        {.fd = p->master,  .events = POLLIN},
-        {.fd = p->wake[0], .events = POLLIN}
-    };
+    struct pollfd fds[] = {{.fd = p->master, .events = POLLIN},
+                           {.fd = p->wake[0], .events = POLLIN}};
     for (;;) {
         uint8_t bytes[512];
         struct dxl_packet request;

@@ -352,15 +352,9 @@ Test(armsim, wrong_usage_is_refused_with_64_and_one_line)
     expect_refusal((const char *[]){"--model", NULL}, 64, "--model");
     expect_refusal((const char *[]){"--protocol", "feetech", NULL}, 64, "feetech");
     static const char *const bad[][2] = {
-        {"--ids",      "1,1"      },
-        {"--ids",      "1,300"    },
-        {"--ids",      ""         },
-        {"--baud",     "fast"     },
-        {"--cycle_us", "700"      },
-        {"--fault",    "drop:2"   },
-        {"--fault",    "gone"     },
-        {"--fault",    "unplug@1+"},
-        {"--protocol", "modbus"   },
+        {"--ids", "1,1"},    {"--ids", "1,300"},       {"--ids", ""},
+        {"--baud", "fast"},  {"--cycle_us", "700"},    {"--fault", "drop:2"},
+        {"--fault", "gone"}, {"--fault", "unplug@1+"}, {"--protocol", "modbus"},
     };
     for (size_t k = 0; k < sizeof(bad) / sizeof(bad[0]); k++)
         expect_refusal((const char *[]){bad[k][0], bad[k][1], NULL}, 64, bad[k][0]);

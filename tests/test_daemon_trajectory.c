@@ -29,9 +29,7 @@ static void close_arm(void)
 TestSuite(trajectory_plan, .init = open_arm, .fini = close_arm);
 
 static const struct trajectory_limits two_joints = {
-    .n_free = 2, .v_max_rad_s = {2, 2, 2, 2, 2, 2, 2, 2},
-         .tick_s = 0.01
-};
+    .n_free = 2, .v_max_rad_s = {2, 2, 2, 2, 2, 2, 2, 2}, .tick_s = 0.01};
 
 static struct trajectory *parse(const char *text)
 {

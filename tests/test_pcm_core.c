@@ -223,11 +223,7 @@ Test(programming, targets_beyond_the_range_are_clipped)
 {
     struct pcm_core_params p = pcm_core_default_params(&pcm_profile_quiet, 1, 0);
     struct pcm_core *core = core_create(&p);
-    const struct pcm_write w[] = {
-        {0, 0, 2.5f },
-        {0, 1, -1.5f},
-        {0, 2, -0.0f}
-    };
+    const struct pcm_write w[] = {{0, 0, 2.5f}, {0, 1, -1.5f}, {0, 2, -0.0f}};
     cr_assert(eq(int, pcm_core_program(core, w, 3, 0.0), 0));
     struct pcm_core_view v = pcm_core_view(core);
     cr_expect(eq(flt, v.target[0], 1.0f));

@@ -41,11 +41,7 @@ Test(determinism, a_cell_listed_twice_is_written_twice)
 {
     struct pcm_core_params p = pcm_core_default_params(&pcm_profile_aihwkit, 1, 0);
     struct pcm_core *a = core_create(&p), *b = core_create(&p);
-    const struct pcm_write w[] = {
-        {5, 5, 0.9f },
-        {6, 6, 0.1f },
-        {5, 5, -0.2f}
-    };
+    const struct pcm_write w[] = {{5, 5, 0.9f}, {6, 6, 0.1f}, {5, 5, -0.2f}};
     cr_assert(eq(int, pcm_core_program(a, w, 3, 0.0), 0));
     for (int i = 0; i < 3; i++)
         cr_assert(eq(int, pcm_core_program(b, w + i, 1, 0.0), 0));

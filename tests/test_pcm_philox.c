@@ -16,15 +16,11 @@ static const struct philox_stream stream = {0x0123456789abcdefu, 7};
 Test(philox, gives_the_known_answers)
 {
     static const uint32_t counter[3][4] = {
-        {0,           0,           0,           0          },
-        {~0u,         ~0u,         ~0u,         ~0u        },
+        {0, 0, 0, 0},
+        {~0u, ~0u, ~0u, ~0u},
         {0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u},
     };
-    static const uint32_t key[3][2] = {
-        {0,           0          },
-        {~0u,         ~0u        },
-        {0xa4093822u, 0x299f31d0u}
-    };
+    static const uint32_t key[3][2] = {{0, 0}, {~0u, ~0u}, {0xa4093822u, 0x299f31d0u}};
     static const uint32_t known[3][4] = {
         {0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u},
         {0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu},

@@ -21,9 +21,7 @@ static int64_t now_ns; /* of the last send */
 static struct bus_params params(void)
 {
     struct bus_params p = {
-        .baud_Bd = 1000000, .n = N, .id = {1, 2, 3},
-                .watchdog_ms = WATCHDOG_ms
-    };
+        .baud_Bd = 1000000, .n = N, .id = {1, 2, 3}, .watchdog_ms = WATCHDOG_ms};
     snprintf(p.port, sizeof(p.port), "%s", peer.port);
     return p;
 }
@@ -104,16 +102,9 @@ TestSuite(robot_bus, .init = start, .fini = stop, .timeout = 60);
 Test(robot_bus, opening_writes_the_documented_steps_in_order)
 {
     static const int want[][2] = {
-        {DXL_STATUS_RETURN_LEVEL, 2},
-        {DXL_TORQUE_ENABLE,       0},
-        {DXL_OPERATING_MODE,      1},
-        {DXL_RETURN_DELAY,        0},
-        {DXL_BUS_WATCHDOG,        0},
-        {DXL_GOAL_VELOCITY,       0},
-        {DXL_TORQUE_ENABLE,       1},
-        {DXL_GOAL_VELOCITY,       0},
-        {DXL_BUS_WATCHDOG,        5}
-    };
+        {DXL_STATUS_RETURN_LEVEL, 2}, {DXL_TORQUE_ENABLE, 0}, {DXL_OPERATING_MODE, 1},
+        {DXL_RETURN_DELAY, 0},        {DXL_BUS_WATCHDOG, 0},  {DXL_GOAL_VELOCITY, 0},
+        {DXL_TORQUE_ENABLE, 1},       {DXL_GOAL_VELOCITY, 0}, {DXL_BUS_WATCHDOG, 5}};
     char err[256] = "";
     const struct bus_params p = params();
     bus = bus_open(&p, err, sizeof(err));
@@ -125,14 +116,9 @@ Test(robot_bus, opening_writes_the_documented_steps_in_order)
 /* Torque off for a moment lets an arm sag: not without need. */
 Test(robot_bus, opening_leaves_the_torque_of_a_prepared_servo_on)
 {
-    static const int want[][2] = {
-        {DXL_STATUS_RETURN_LEVEL, 2},
-        {DXL_BUS_WATCHDOG,        0},
-        {DXL_GOAL_VELOCITY,       0},
-        {DXL_TORQUE_ENABLE,       1},
-        {DXL_GOAL_VELOCITY,       0},
-        {DXL_BUS_WATCHDOG,        5}
-    };
+    static const int want[][2] = {{DXL_STATUS_RETURN_LEVEL, 2}, {DXL_BUS_WATCHDOG, 0},
+                                  {DXL_GOAL_VELOCITY, 0},       {DXL_TORQUE_ENABLE, 1},
+                                  {DXL_GOAL_VELOCITY, 0},       {DXL_BUS_WATCHDOG, 5}};
     char err[256] = "";
     const struct bus_params p = params();
     peer_set(&peer, 1, DXL_OPERATING_MODE, 1, DXL_MODE_VELOCITY);

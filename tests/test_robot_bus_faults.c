@@ -22,9 +22,7 @@ static void start(void)
 {
     peer_start(&peer);
     params = (struct bus_params){
-        .baud_Bd = 1000000, .n = N, .id = {1, 2, 3},
-                .watchdog_ms = WATCHDOG_ms
-    };
+        .baud_Bd = 1000000, .n = N, .id = {1, 2, 3}, .watchdog_ms = WATCHDOG_ms};
     snprintf(params.port, sizeof(params.port), "%s", peer.port);
 }
 
@@ -146,11 +144,9 @@ Test(robot_bus_faults, sending_alone_finds_a_lost_link)
  * it alone unless there was a gap. */
 Test(robot_bus_faults, a_gap_between_cycles_rearms_the_watchdog_around_the_goals)
 {
-    static const struct peer_write want[] = {
-        {1, 1, DXL_BUS_WATCHDOG,  0 },
-        {1, 4, DXL_GOAL_VELOCITY, 42},
-        {1, 1, DXL_BUS_WATCHDOG,  5 }
-    };
+    static const struct peer_write want[] = {{1, 1, DXL_BUS_WATCHDOG, 0},
+                                             {1, 4, DXL_GOAL_VELOCITY, 42},
+                                             {1, 1, DXL_BUS_WATCHDOG, 5}};
     open_bus();
     cycle(0);
     peer.n_writes = 0;

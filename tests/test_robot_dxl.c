@@ -17,43 +17,43 @@ static const struct vector {
     uint8_t id, instruction, error;
     const char *params;
 } vectors[] = {
-    {"FFFFFD00 01 0300 01 194E",                                           1,    DXL_PING,           0,               ""                                         },
-    {"FFFFFD00 01 0700 55 00 060426 655D",                                 1,    DXL_STATUS,         0,               "060426"                                   },
-    {"FFFFFD00 FE 0300 01 3142",                                           0xFE, DXL_PING,           0,               ""                                         },
-    {"FFFFFD00 02 0700 55 00 060426 6F6D",                                 2,    DXL_STATUS,         0,               "060426"                                   },
-    {"FFFFFD00 01 0700 02 84000400 1D15",                                  1,    DXL_READ,           0,               "84000400"                                 },
-    {"FFFFFD00 01 0800 55 00 A6000000 8CC0",                               1,    DXL_STATUS,         0,               "A6000000"                                 },
-    {"FFFFFD00 01 0900 03 740000020000 CA89",                              1,    DXL_WRITE,          0,               "740000020000"                             },
-    {"FFFFFD00 01 0400 55 00 A10C",                                        1,    DXL_STATUS,         0,               ""                                         },
-    {"FFFFFD00 01 0900 04 6800C8000000 AE8E",                              1,    DXL_REG_WRITE,      0,               "6800C8000000"                             },
-    {"FFFFFD00 01 0300 05 02CE",                                           1,    DXL_ACTION,         0,               ""                                         },
-    {"FFFFFD00 01 0400 06 01 A1E6",                                        1,    DXL_FACTORY_RESET,  0,               "01"                                       },
-    {"FFFFFD00 01 0300 08 2F4E",                                           1,    DXL_REBOOT,         0,               ""                                         },
-    {"FFFFFD00 01 0800 10 0144584C22 B1DC",                                1,    DXL_CLEAR,          0,               "0144584C22"                               },
-    {"FFFFFD00 FE 0900 82 840004000102 CEFA",                              0xFE, DXL_SYNC_READ,      0,               "840004000102"                             },
-    {"FFFFFD00 02 0800 55 00 1F080000 BABE",                               2,    DXL_STATUS,         0,               "1F080000"                                 },
-    {"FFFFFD00 FE 1100 83 74000400 0196000000 02AA000000 8287",            0xFE, DXL_SYNC_WRITE,     0,
-     "74000400 0196000000 02AA000000"                                                                                                                            },
-    {"FFFFFD00 FE 0D00 92 0190000200 0292000100 1A05",                     0xFE, DXL_BULK_READ,      0,
-     "0190000200 0292000100"                                                                                                                                     },
-    {"FFFFFD00 01 0600 55 00 7700 C369",                                   1,    DXL_STATUS,         0,               "7700"                                     },
-    {"FFFFFD00 02 0500 55 00 24 8BA9",                                     2,    DXL_STATUS,         0,               "24"                                       },
-    {"FFFFFD00 FE 1000 93 0120000200A000 021F00010050 B768",               0xFE, DXL_BULK_WRITE,     0,
-     "0120000200A000 021F00010050"                                                                                                                               },
-    {"FFFFFD00 01 0600 03 0B0001 4763",                                    1,    DXL_WRITE,          0,               "0B0001"                                   },
-    {"FFFFFD00 01 0600 03 400001 DB66",                                    1,    DXL_WRITE,          0,               "400001"                                   },
-    {"FFFFFD00 01 0900 03 68009CFFFFFF C495",                              1,    DXL_WRITE,          0,               "68009CFFFFFF"                             },
-    {"FFFFFD00 01 0600 03 620005 68E4",                                    1,    DXL_WRITE,          0,               "620005"                                   },
+    {"FFFFFD00 01 0300 01 194E", 1, DXL_PING, 0, ""},
+    {"FFFFFD00 01 0700 55 00 060426 655D", 1, DXL_STATUS, 0, "060426"},
+    {"FFFFFD00 FE 0300 01 3142", 0xFE, DXL_PING, 0, ""},
+    {"FFFFFD00 02 0700 55 00 060426 6F6D", 2, DXL_STATUS, 0, "060426"},
+    {"FFFFFD00 01 0700 02 84000400 1D15", 1, DXL_READ, 0, "84000400"},
+    {"FFFFFD00 01 0800 55 00 A6000000 8CC0", 1, DXL_STATUS, 0, "A6000000"},
+    {"FFFFFD00 01 0900 03 740000020000 CA89", 1, DXL_WRITE, 0, "740000020000"},
+    {"FFFFFD00 01 0400 55 00 A10C", 1, DXL_STATUS, 0, ""},
+    {"FFFFFD00 01 0900 04 6800C8000000 AE8E", 1, DXL_REG_WRITE, 0, "6800C8000000"},
+    {"FFFFFD00 01 0300 05 02CE", 1, DXL_ACTION, 0, ""},
+    {"FFFFFD00 01 0400 06 01 A1E6", 1, DXL_FACTORY_RESET, 0, "01"},
+    {"FFFFFD00 01 0300 08 2F4E", 1, DXL_REBOOT, 0, ""},
+    {"FFFFFD00 01 0800 10 0144584C22 B1DC", 1, DXL_CLEAR, 0, "0144584C22"},
+    {"FFFFFD00 FE 0900 82 840004000102 CEFA", 0xFE, DXL_SYNC_READ, 0, "840004000102"},
+    {"FFFFFD00 02 0800 55 00 1F080000 BABE", 2, DXL_STATUS, 0, "1F080000"},
+    {"FFFFFD00 FE 1100 83 74000400 0196000000 02AA000000 8287", 0xFE, DXL_SYNC_WRITE, 0,
+     "74000400 0196000000 02AA000000"},
+    {"FFFFFD00 FE 0D00 92 0190000200 0292000100 1A05", 0xFE, DXL_BULK_READ, 0,
+     "0190000200 0292000100"},
+    {"FFFFFD00 01 0600 55 00 7700 C369", 1, DXL_STATUS, 0, "7700"},
+    {"FFFFFD00 02 0500 55 00 24 8BA9", 2, DXL_STATUS, 0, "24"},
+    {"FFFFFD00 FE 1000 93 0120000200A000 021F00010050 B768", 0xFE, DXL_BULK_WRITE, 0,
+     "0120000200A000 021F00010050"},
+    {"FFFFFD00 01 0600 03 0B0001 4763", 1, DXL_WRITE, 0, "0B0001"},
+    {"FFFFFD00 01 0600 03 400001 DB66", 1, DXL_WRITE, 0, "400001"},
+    {"FFFFFD00 01 0900 03 68009CFFFFFF C495", 1, DXL_WRITE, 0, "68009CFFFFFF"},
+    {"FFFFFD00 01 0600 03 620005 68E4", 1, DXL_WRITE, 0, "620005"},
     {"FFFFFD00 FE 1600 83 68000400 0164000000 02CEFFFFFF 0300000000 4FC2", 0xFE,
-     DXL_SYNC_WRITE,                                                                                 0,               "68000400 0164000000 02CEFFFFFF 0300000000"},
-    {"FFFFFD00 FE 0A00 82 7E000A00010203 591B",                            0xFE, DXL_SYNC_READ,      0,               "7E000A00010203"                           },
-    {"FFFFFD00 FE 0900 8A 840004000102 4D72",                              0xFE, DXL_FAST_SYNC_READ, 0,
-     "840004000102"                                                                                                                                              },
-    {"FFFFFD00 FE 1100 55 00 01A6000000 743B 00 021F080000 1C36",          0xFE, DXL_STATUS,         0,
-     "01A6000000 743B 00 021F080000"                                                                                                                             },
-    {"FFFFFD00 01 0A00 03 7400FFFFFDFDFF 23E5",                            1,    DXL_WRITE,          0,               "7400FFFFFDFF"                             },
-    {"FFFFFD00 01 0400 55 04 BA8C",                                        1,    DXL_STATUS,         DXL_ERROR_RANGE, ""                                         },
-    {"FFFFFD00 01 0400 55 80 A28F",                                        1,    DXL_STATUS,         DXL_ALERT,       ""                                         },
+     DXL_SYNC_WRITE, 0, "68000400 0164000000 02CEFFFFFF 0300000000"},
+    {"FFFFFD00 FE 0A00 82 7E000A00010203 591B", 0xFE, DXL_SYNC_READ, 0, "7E000A00010203"},
+    {"FFFFFD00 FE 0900 8A 840004000102 4D72", 0xFE, DXL_FAST_SYNC_READ, 0,
+     "840004000102"},
+    {"FFFFFD00 FE 1100 55 00 01A6000000 743B 00 021F080000 1C36", 0xFE, DXL_STATUS, 0,
+     "01A6000000 743B 00 021F080000"},
+    {"FFFFFD00 01 0A00 03 7400FFFFFDFDFF 23E5", 1, DXL_WRITE, 0, "7400FFFFFDFF"},
+    {"FFFFFD00 01 0400 55 04 BA8C", 1, DXL_STATUS, DXL_ERROR_RANGE, ""},
+    {"FFFFFD00 01 0400 55 80 A28F", 1, DXL_STATUS, DXL_ALERT, ""},
 };
 enum { VECTORS = sizeof(vectors) / sizeof(*vectors), STREAM = 1 << 18, PACKETS = 2000 };
 
@@ -165,10 +165,7 @@ Test(robot_dxl, the_helpers_write_the_documented_requests)
 {
     static const uint8_t id[] = {1, 2, 3}, model[] = {6, 4, 0x26}, five = 5;
     static const int32_t goal[] = {100, -50, 0};
-    static const struct dxl_block blocks[] = {
-        {1, 144, 2},
-        {2, 146, 1}
-    };
+    static const struct dxl_block blocks[] = {{1, 144, 2}, {2, 146, 1}};
     uint8_t out[64], data[12];
     enum { CAP = sizeof(out) };
     for (int k = 0; k < 3; k++)

@@ -10,14 +10,12 @@
 enum { N = 3, STEPS = 20000 };
 static const float SLACK = 1e-5f; /* rounding to float, of numbers about 1 */
 
-static const struct limit_params params = {
-    .n = N,
-    .dt_s = 0.005f,
-    .v_max_rad_s = {1,    2,     0.5f},
-    .a_max_rad_s2 = {4,    20,    1   },
-    .lo_rad = {-1,   -0.3f, -2  },
-    .hi_rad = {1.5f, 0.3f,  2   }
-};
+static const struct limit_params params = {.n = N,
+                                           .dt_s = 0.005f,
+                                           .v_max_rad_s = {1, 2, 0.5f},
+                                           .a_max_rad_s2 = {4, 20, 1},
+                                           .lo_rad = {-1, -0.3f, -2},
+                                           .hi_rad = {1.5f, 0.3f, 2}};
 
 static float draw(uint32_t *seed, float most)
 {
@@ -89,9 +87,7 @@ Test(robot_limit, full_speed_into_a_limit_ends_at_the_limit_not_before)
 /* Braking must begin no earlier than the acceleration asks for. */
 Test(robot_limit, the_speed_allowed_near_a_limit_is_the_root_of_2ad)
 {
-    struct limit_state s = {
-        .dq_rad_s = {0.8f, 0, 0.32f}
-    };
+    struct limit_state s = {.dq_rad_s = {0.8f, 0, 0.32f}};
     const float q_rad[N] = {1.5f - 0.08f, 0, 2 - 0.05f}, want[N] = {9, 0, 9};
     float out[N];
     limit_apply(&params, &s, q_rad, want, out);
@@ -127,9 +123,7 @@ Test(robot_limit, a_joint_outside_comes_back_but_goes_no_further_out)
 /* A jump of the measured position (a slipped belt) must not become a jump of the command. */
 Test(robot_limit, a_jump_of_the_position_is_answered_within_the_acceleration)
 {
-    struct limit_state s = {
-        .dq_rad_s = {1, 2, 0.5f}
-    };
+    struct limit_state s = {.dq_rad_s = {1, 2, 0.5f}};
     const float q_rad[N] = {3, 3, 3}, want[N] = {1, 2, 0.5f};
     float out[N];
     limit_apply(&params, &s, q_rad, want, out);
@@ -139,9 +133,7 @@ Test(robot_limit, a_jump_of_the_position_is_answered_within_the_acceleration)
 
 Test(robot_limit, nan_counts_as_rest_and_an_unknown_position_stops_the_joint)
 {
-    struct limit_state s = {
-        .dq_rad_s = {0.5f, 0.5f, 0.1f}
-    };
+    struct limit_state s = {.dq_rad_s = {0.5f, 0.5f, 0.1f}};
     const float q_rad[N] = {0, NAN, 0}, want[N] = {NAN, 1, 0.1f};
     float out[N];
     for (int t = 0; t < 100; t++)
@@ -153,9 +145,7 @@ Test(robot_limit, nan_counts_as_rest_and_an_unknown_position_stops_the_joint)
 
 Test(robot_limit, stopping_takes_the_time_the_acceleration_needs)
 {
-    struct limit_state s = {
-        .dq_rad_s = {1, -2, 0.4975f}
-    };
+    struct limit_state s = {.dq_rad_s = {1, -2, 0.4975f}};
     float out[N];
     int steps = 1;
     for (; limit_stop(&params, &s, out) && steps < 1000; steps++)

@@ -21,11 +21,7 @@ static struct plant *open_scorbot(void)
 
 Test(robot_plant, held_joints_sag_less_than_half_a_milliradian)
 {
-    static const double poses_rad[][4] = {
-        {0   },
-        { 1,  0.6,  -1.2, 0.9},
-        { -2, -0.7, 1.5, -1}
-    };
+    static const double poses_rad[][4] = {{0}, {1, 0.6, -1.2, 0.9}, {-2, -0.7, 1.5, -1}};
     static const double tau_Nm[4] = {0};
     struct plant *p = open_scorbot();
     for (int i = 0; i < 3; i++) {

@@ -99,10 +99,7 @@ Test(weights, that_are_missing_or_without_constants_are_named)
     cr_expect(weights_load("/nonexistent/w.safetensors", err, sizeof(err)) == NULL);
     cr_expect(strstr(err, "No such file") != NULL, "%s", err);
     const float x[4] = {1, 2, 3, 4};
-    struct tensor t = {
-        "lsg.w_in", TENSOR_F32, 2, {2, 2},
-           x
-    };
+    struct tensor t = {"lsg.w_in", TENSOR_F32, 2, {2, 2}, x};
     safetensors_write(path, &t, 1, NULL, 0, err, sizeof(err));
     cr_expect(weights_load(path, err, sizeof(err)) == NULL);
     cr_expect(strstr(err, "armtrain import") != NULL, "%s", err);
