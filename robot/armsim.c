@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
+#include <sched.h> /* SCHED_FIFO */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -334,6 +335,15 @@ static int run(const struct options *o, struct sim *sim)
     return rc ? say(EX_IOERR, o->link, strerror(-rc)) : EX_OK;
 }
 
+/* A bus does not wait for a busy machine, and whoever is preempted inside the tty layer makes
+ * the other side of the pseudo-terminal wait, whatever its priority.  Where it is not
+ * allowed the arm is simulated all the same. */
+static void go_realtime(void)
+{
+    const struct sched_param p = {.sched_priority = 40}; /* below armd's loop */
+    sched_setscheduler(0, SCHED_FIFO, &p);
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {
@@ -357,6 +367,7 @@ int main(int argc, char **argv)
     }
     if (log)
         sim_set_log(sim, log);
+    go_realtime();
     status = run(&o, sim);
     sim_close(sim);
     if (log && fclose(log))
