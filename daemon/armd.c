@@ -130,7 +130,7 @@ static int start_loop(const struct config *cfg, struct service *s)
     if (rc < 0) {
         snprintf(text, sizeof(text), "the control loop cannot start: %s%s", strerror(-rc),
                  rc == -EPERM ? " (realtime.policy: require needs LimitRTPRIO)" : "");
-        return fail(EX_OSERR, text);
+        return fail(EX_SOFTWARE, text);
     }
     if (!loop_snapshot(s->loop).is_realtime && cfg->realtime.policy == REALTIME_PREFER)
         fprintf(stderr,
@@ -156,7 +156,7 @@ static int serve(const struct config *cfg, const struct network *net, struct arm
     s.loop = loop_create(&lp, net, arms[1]);
     wp.teacher = teacher_create(&tp, net, arms[2]);
     s.worker = wp.teacher ? worker_create(&wp) : NULL;
-    int rc = s.loop && s.worker ? start_loop(cfg, &s) : fail(EX_OSERR, "out of memory");
+    int rc = s.loop && s.worker ? start_loop(cfg, &s) : fail(EX_SOFTWARE, "out of memory");
     if (rc == EX_OK)
         rc = service_run(&s);
     loop_destroy(s.loop);

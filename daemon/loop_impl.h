@@ -46,6 +46,7 @@ struct loop {
     double hold_rad[ARM_MAX_JOINTS];
     struct loop_command run; /* the run in progress */
     int runs_left;
+    double offset_rad[ARM_MAX_JOINTS]; /* of this run from the taught start */
     bool is_play_next; /* the move in progress leads to the start of a skill */
     struct run_sums sums;
     float cmd_rad_s[ARM_MAX_JOINTS];

@@ -73,6 +73,7 @@ static void begin_play(struct loop *l, int64_t now_ns)
         q[k] = l->run.from_start ? l->run.skill->q_start_rad[k] : l->hold_rad[k];
         if (l->run.from_start)
             l->hold_rad[k] = q[k]; /* joints beyond the network stay there */
+        l->offset_rad[k] = q[k] - l->run.skill->q_start_rad[k];
     }
     player_start(l->player, l->run.skill, q, l->run.speed);
     l->motion = MOTION_PLAY;

@@ -32,6 +32,8 @@ void loop_run_target(const struct loop *l, double t_s, double *q_rad, double *dq
     memset(dq_rad_s, 0, ARM_MAX_JOINTS * sizeof(double));
     memcpy(q_rad, l->run.skill->q_start_rad, ARM_MAX_JOINTS * sizeof(double));
     player_target(l->player, t_s, q_rad, dq_rad_s);
+    for (int k = 0; k < l->p.joints; k++)
+        q_rad[k] += l->offset_rad[k];
 }
 
 /* one more servo sample of a run: tips measured, taught, and by the network's own path */

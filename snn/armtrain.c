@@ -264,7 +264,7 @@ static int eval_main(int argc, char **argv)
         tasks = open_tasks(&o, net, &arm, err);
     if (tasks)
         rc = eval_run(net, tasks, &o.p, tip_of_arm, &arm, figures, err, sizeof(err)) < 0
-                 ? EX_DATAERR
+                 ? EX_NOINPUT
                  : EX_OK;
     if (rc != EX_OK)
         fail(rc, err);
