@@ -156,7 +156,8 @@ static int serve(const struct config *cfg, const struct network *net, struct arm
     s.loop = loop_create(&lp, net, arms[1]);
     wp.teacher = teacher_create(&tp, net, arms[2]);
     s.worker = wp.teacher ? worker_create(&wp) : NULL;
-    int rc = s.loop && s.worker ? start_loop(cfg, &s) : fail(EX_SOFTWARE, "out of memory");
+    int rc =
+        s.loop && s.worker ? start_loop(cfg, &s) : fail(EX_SOFTWARE, "out of memory");
     if (rc == EX_OK)
         rc = service_run(&s);
     loop_destroy(s.loop);
