@@ -29,6 +29,8 @@ struct pcm_core_params pcm_core_default_params(const struct pcm_profile *profile
         .prog_noise_scale = 1.0f,
         .drift_scale = 1.0f,
         .read_noise_scale = 1.0f,
+        .trial_s = 0.25f,
+        .step_s = 1e-3f,
         .adc_bits = 8,
         .adc_bound = 4.0f,
     };
@@ -42,13 +44,22 @@ static bool is_amount(float x)
     return isfinite(x) && x >= 0.0f;
 }
 
+static bool is_possible_noise(const struct pcm_core_params *p)
+{
+    const struct pcm_profile *f = p->profile;
+    if (p->read_noise == PCM_READ_WHITE)
+        return true;
+    return p->read_noise == PCM_READ_BANDS && p->step_s >= f->t_read_s &&
+           p->trial_s >= 2.0f * p->step_s && p->trial_s <= f->t0_s;
+}
+
 static bool is_possible(const struct pcm_core_params *p)
 {
     const struct pcm_profile *f = p->profile;
     if (!f || !(f->g_max_uS > 0.0f && f->t0_s > 0.0f && f->t_read_s > 0.0f))
         return false;
     if (!is_amount(p->prog_noise_scale) || !is_amount(p->drift_scale) ||
-        !is_amount(p->read_noise_scale))
+        !is_amount(p->read_noise_scale) || !is_possible_noise(p))
         return false;
     for (int i = 0; i < PCM_ROWS; i++)
         if (!is_amount(p->row_gain[i]))
@@ -86,6 +97,7 @@ struct pcm_core *pcm_core_create(const struct pcm_core_params *params)
         int steps = (1 << params->adc_bits) - 2;
         core->adc_lsb = 2.0f * params->adc_bound / (float)steps;
     }
+    core_noise_init(core);
     pcm_core_reset_compensation(core);
     return core;
 }
@@ -238,7 +250,7 @@ static void devices_now(const struct pcm_core_params *p, const float *restrict g
 void core_cells_now(const struct pcm_core *core, int first, int n, struct core_cells *out)
 {
     const struct core_state *s = &core->state;
-    float ln_age[PCM_COLS], band[PCM_COLS];
+    float ln_age[PCM_COLS], *band = out->band;
     age_logs(core, s->t_prog_s + first, n, ln_age, band);
     devices_now(&core->params, s->g_pos_uS + first, s->nu_pos + first, n, ln_age, band,
                 out->g_pos_uS, out->var_pos);
@@ -256,6 +268,8 @@ static void refresh_row(struct pcm_core *core, int row)
         effective[c] = (now.g_pos_uS[c] - now.g_neg_uS[c]) * gain;
         variance[c] = (now.var_pos[c] + now.var_neg[c]) * (gain * gain);
     }
+    if (core_has_bands(core))
+        core_noise_row(core, row, &now);
     core->is_stale[row] = false;
 }
 
@@ -281,6 +295,7 @@ struct pcm_core_view pcm_core_view(const struct pcm_core *core)
         .t_s = s->t_s,
         .n_reads = s->n_reads,
         .n_writes = s->n_writes,
+        .n_trials = s->n_trials,
     };
 }
 
