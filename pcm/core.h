@@ -73,6 +73,7 @@ struct pcm_core_view {
     const float *g_pos_uS, *g_neg_uS; /* right after programming, at t0 */
     const float *nu_pos, *nu_neg;
     const double *t_prog_s;
+    const uint8_t *fault_pos, *fault_neg; /* enum pcm_fault */
     const uint32_t *writes;               /* how often a cell was programmed */
     const float *compensation;            /* [PCM_COLS] */
     double t_s;                           /* last time seen */

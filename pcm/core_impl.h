@@ -15,7 +15,8 @@ enum core_domain {
     CORE_DOMAIN_READ,
     CORE_DOMAIN_HELD,   /* frozen noise of a trial, and signs of octaves */
     CORE_DOMAIN_OCTAVE, /* values of traces */
-    CORE_DOMAIN_CHOICE  /* which octave changes, which row sees which trace */
+    CORE_DOMAIN_CHOICE, /* which octave changes, which row sees which trace */
+    CORE_DOMAIN_FAULT
 };
 enum { CORE_OCTAVES = 24 /* enough for trials of 2^26 steps */, CACHE_LINE = 64 };
 
@@ -31,6 +32,8 @@ struct core_state {
     float nu_pos[PCM_CELLS], nu_neg[PCM_CELLS];
     uint32_t writes[PCM_CELLS];
     float compensation[PCM_COLS];
+    float temperature_K, relaxed_K; /* now; while drifting */
+    uint8_t fault_pos[PCM_CELLS], fault_neg[PCM_CELLS];
 };
 
 struct pcm_core {
@@ -70,6 +73,10 @@ struct core_cells {
 /* n <= PCM_COLS cells from cell `first` on. */
 void core_cells_now(const struct pcm_core *core, int first, int n,
                     struct core_cells *out);
+
+/* Broken devices (core_fault.c): drawn when a core is made; kept as they are. */
+void core_fault_init(struct pcm_core *core);
+void core_fault_hold(struct pcm_core *core, uint32_t cell);
 
 /* Noise in bands (core_noise.c): its constants from the parameters; everything that
  * follows from the state of the trial; one row after its devices changed; one step. */

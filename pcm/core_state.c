@@ -18,7 +18,8 @@ struct identity {
     int32_t adc_bits;
     float adc_bound;
     float trial_s, step_s;
-    uint32_t read_noise, zero;
+    float stuck_low_rate, stuck_high_rate, activation_eV;
+    uint32_t read_noise;
     float row_gain[PCM_ROWS];
     float g_max_uS, t0_s, t_read_s, prog_sigma_uS[4];
     struct pcm_law nu_mean, nu_sd, read_q;
@@ -44,6 +45,9 @@ static void identify(const struct pcm_core_params *p, struct identity *id)
     id->read_noise_scale = p->read_noise_scale;
     id->adc_bits = p->adc_bits;
     id->adc_bound = p->adc_bound;
+    id->stuck_low_rate = p->stuck_low_rate;
+    id->stuck_high_rate = p->stuck_high_rate;
+    id->activation_eV = p->activation_eV;
     id->read_noise = p->read_noise;
     if (p->read_noise == PCM_READ_BANDS) {
         id->trial_s = p->trial_s;
