@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pcm/core_fault.h"
 #include "pcm/vmath.h"
 
 enum { LANES = PHILOX_GROUP, ADC_BITS_MIN = 2, ADC_BITS_MAX = 16 };
@@ -29,6 +30,9 @@ struct pcm_core_params pcm_core_default_params(const struct pcm_profile *profile
         .prog_noise_scale = 1.0f,
         .drift_scale = 1.0f,
         .read_noise_scale = 1.0f,
+        .trial_s = 0.25f,
+        .step_s = 1e-3f,
+        .activation_eV = 0.2f,
         .adc_bits = 8,
         .adc_bound = 4.0f,
     };
@@ -42,13 +46,25 @@ static bool is_amount(float x)
     return isfinite(x) && x >= 0.0f;
 }
 
+static bool is_possible_noise(const struct pcm_core_params *p)
+{
+    const struct pcm_profile *f = p->profile;
+    if (p->read_noise == PCM_READ_WHITE)
+        return true;
+    return p->read_noise == PCM_READ_BANDS && p->step_s >= f->t_read_s &&
+           p->trial_s >= 2.0f * p->step_s && p->trial_s <= f->t0_s;
+}
+
 static bool is_possible(const struct pcm_core_params *p)
 {
     const struct pcm_profile *f = p->profile;
     if (!f || !(f->g_max_uS > 0.0f && f->t0_s > 0.0f && f->t_read_s > 0.0f))
         return false;
     if (!is_amount(p->prog_noise_scale) || !is_amount(p->drift_scale) ||
-        !is_amount(p->read_noise_scale))
+        !is_amount(p->read_noise_scale) || !is_possible_noise(p))
+        return false;
+    if (!is_amount(p->stuck_low_rate) || !is_amount(p->stuck_high_rate) ||
+        p->stuck_low_rate + p->stuck_high_rate > 1.0f || !is_amount(p->activation_eV))
         return false;
     for (int i = 0; i < PCM_ROWS; i++)
         if (!is_amount(p->row_gain[i]))
@@ -86,7 +102,9 @@ struct pcm_core *pcm_core_create(const struct pcm_core_params *params)
         int steps = (1 << params->adc_bits) - 2;
         core->adc_lsb = 2.0f * params->adc_bound / (float)steps;
     }
+    core_noise_init(core);
     pcm_core_reset_compensation(core);
+    core_fault_init(core);
     return core;
 }
 
@@ -154,6 +172,7 @@ static void store_batch(struct pcm_core *core, const struct batch *b, int n, dou
         s->nu_pos[cell] = b->nu[0][l];
         s->nu_neg[cell] = b->nu[1][l];
         s->t_prog_s[cell] = t_s;
+        core_fault_hold(core, cell);
         core->is_stale[cell / PCM_COLS] = true;
     }
 }
@@ -217,19 +236,23 @@ static void age_logs(const struct pcm_core *core, const double *restrict t_prog_
     }
 }
 
-static void devices_now(const struct pcm_core_params *p, const float *restrict g_prog_uS,
+static void devices_now(const struct pcm_core *core, const float *restrict g_prog_uS,
                         const float *restrict nu, int n, const float *restrict ln_age,
                         const float *restrict band, float *restrict g_uS,
                         float *restrict var)
 {
     float r[PCM_COLS] = {0}, q[PCM_COLS];
-    float per_g_max = 1.0f / p->profile->g_max_uS, drift = -p->drift_scale;
+    const struct pcm_core_params *p = &core->params;
+    float per_g_max = 1.0f / p->profile->g_max_uS;
+    float drift = -p->drift_scale * (core->state.relaxed_K / core->state.temperature_K);
+    float heat = pcm_core_activation(core);
     float noise = p->read_noise_scale;
     for (int c = 0; c < n; c++)
         r[c] = g_prog_uS[c] * per_g_max;
     pcm_law_eval(&p->profile->read_q, r, q, n);
     for (int c = 0; c < n; c++) {
-        g_uS[c] = g_prog_uS[c] * vmath_exp(drift * nu[c] * ln_age[c]);
+        float amorphous = r[c] < 1.0f ? 1.0f - r[c] : 0.0f;
+        g_uS[c] = g_prog_uS[c] * vmath_exp(drift * nu[c] * ln_age[c] - heat * amorphous);
         float sd = g_uS[c] * q[c] * noise;
         var[c] = sd * sd * band[c];
     }
@@ -238,11 +261,11 @@ static void devices_now(const struct pcm_core_params *p, const float *restrict g
 void core_cells_now(const struct pcm_core *core, int first, int n, struct core_cells *out)
 {
     const struct core_state *s = &core->state;
-    float ln_age[PCM_COLS], band[PCM_COLS];
+    float ln_age[PCM_COLS], *band = out->band;
     age_logs(core, s->t_prog_s + first, n, ln_age, band);
-    devices_now(&core->params, s->g_pos_uS + first, s->nu_pos + first, n, ln_age, band,
+    devices_now(core, s->g_pos_uS + first, s->nu_pos + first, n, ln_age, band,
                 out->g_pos_uS, out->var_pos);
-    devices_now(&core->params, s->g_neg_uS + first, s->nu_neg + first, n, ln_age, band,
+    devices_now(core, s->g_neg_uS + first, s->nu_neg + first, n, ln_age, band,
                 out->g_neg_uS, out->var_neg);
 }
 
@@ -256,6 +279,8 @@ static void refresh_row(struct pcm_core *core, int row)
         effective[c] = (now.g_pos_uS[c] - now.g_neg_uS[c]) * gain;
         variance[c] = (now.var_pos[c] + now.var_neg[c]) * (gain * gain);
     }
+    if (core_has_bands(core))
+        core_noise_row(core, row, &now);
     core->is_stale[row] = false;
 }
 
@@ -276,11 +301,14 @@ struct pcm_core_view pcm_core_view(const struct pcm_core *core)
         .nu_pos = s->nu_pos,
         .nu_neg = s->nu_neg,
         .t_prog_s = s->t_prog_s,
+        .fault_pos = s->fault_pos,
+        .fault_neg = s->fault_neg,
         .writes = s->writes,
         .compensation = s->compensation,
         .t_s = s->t_s,
         .n_reads = s->n_reads,
         .n_writes = s->n_writes,
+        .n_trials = s->n_trials,
     };
 }
 

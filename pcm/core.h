@@ -5,32 +5,17 @@
  * device: a cell target of 1 means g+ = g_max, -1 means g- = g_max.  What a column
  * returns is sum over active rows of row_gain * (g+ - g-) / g_max, with read noise.
  *
- * Time is handed in by the caller, in seconds, and never runs backwards.  pcm_core_create
- * takes all memory; calls marked "slow" are not for a control loop, the others neither
- * allocate, block nor lock.  One core belongs to one thread at a time.
+ * Time is handed in, in seconds, and never runs backwards.  pcm_core_create takes all
+ * memory; calls marked "slow" are not for a control loop, the others neither allocate,
+ * block nor lock.  One core belongs to one thread at a time.
  */
 #ifndef PCM_CORE_H
 #define PCM_CORE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pcm/profile.h"
-
-enum { PCM_ROWS = 256, PCM_COLS = 256, PCM_CELLS = PCM_ROWS * PCM_COLS };
-
-struct pcm_core_params {
-    const struct pcm_profile *profile; /* outlives the core */
-    uint64_t seed;                     /* same seed and core_id, same bytes */
-    uint32_t core_id;   /* cores of a chip draw from streams of their own */
-    bool is_idle_noisy; /* program the idle device of a pair to 0 as aihwkit does; */
-                        /* false: it stays in RESET at exactly 0, as on the chip */
-    float prog_noise_scale, drift_scale, read_noise_scale; /* 1 as published, 0 off */
-    int adc_bits;             /* 0: no conversion; 8: as on the chip */
-    float adc_bound;          /* full scale of a column read, in units of g_max */
-    float row_gain[PCM_ROWS]; /* length of the read pulse of a row, 1 = nominal */
-};
+#include "pcm/core_params.h"
 
 /* One cell to be programmed: target in [-1, 1] of g_max (clipped when outside). */
 struct pcm_write {
@@ -39,10 +24,6 @@ struct pcm_write {
 };
 
 struct pcm_core;
-
-/* All noise as published, no idle noise, 8-bit output of bound 4, row gains 1. */
-struct pcm_core_params pcm_core_default_params(const struct pcm_profile *profile,
-                                               uint64_t seed, uint32_t core_id);
 
 /* All devices in RESET at time 0.  NULL and errno: EINVAL (impossible params), ENOMEM. */
 struct pcm_core *pcm_core_create(const struct pcm_core_params *params);
@@ -60,12 +41,22 @@ int pcm_core_program(struct pcm_core *core, const struct pcm_write *writes, int 
  * changed.  Splitting an interval changes nothing.  -EINVAL when t_s runs backwards. */
 int pcm_core_age(struct pcm_core *core, double t_s);
 
-/* y[0..n_cols) of one read with the rows listed in active[0..n_active) on.  Column noise
- * has exactly the variance of the devices read: sqrt(sum row_gain^2 var) N(0,1), one draw
- * a column.  Conductances are those of the last pcm_core_age or _program; the column's
- * compensation is multiplied in at the end. */
+/* y[0..n_cols) of one read with the rows listed in active[0..n_active) on, each once.
+ * Column noise has exactly the variance of the devices read: PCM_READ_WHITE draws
+ * sqrt(sum row_gain^2 var) N(0,1) a column.  Conductances are those of the last
+ * pcm_core_age or _program; the column's compensation multiplies at the end. */
 void pcm_core_read(struct pcm_core *core, const uint16_t *active, int n_active, float *y,
                    int n_cols);
+
+/* Slow.  Begins a trial: a stretch of reads step_s apart, each pcm_core_read one step.
+ * PCM_READ_WHITE: it only counts.  PCM_READ_BANDS: read noise, in all of variance
+ * Q^2 g^2 ln((t + t_read) / (2 t_read)) a device, is drawn in three parts:
+ *     below 1/trial_s              frozen until the next trial, one draw a cell
+ *     1/trial_s .. 1/(2 step_s)    octaves: correlated from read to read
+ *     1/(2 step_s) .. 1/(2 t_read) white: one draw a column and read
+ * pcm/core_noise.c says how; variances are exact for any rows.  Trials are independent,
+ * and so are the reads of a calibration, as if they lay far apart. */
+void pcm_core_begin_trial(struct pcm_core *core);
 
 /* Slow.  Per-column compensation: the rows are read n_reads times through the noisy path,
  * g+ and g- in phases of their own, as many rows at a time as fit the converter, and
@@ -76,16 +67,17 @@ int pcm_core_calibrate(struct pcm_core *core, const uint16_t *rows, int n_rows,
                        int n_reads);
 void pcm_core_reset_compensation(struct pcm_core *core); /* all 1 */
 
-/* What is stored, for tests, statistics and files.  Arrays are [PCM_CELLS], row-major. */
+/* What is stored.  Arrays are [PCM_CELLS], row-major. */
 struct pcm_core_view {
     const float *target;              /* signed, relative to g_max */
     const float *g_pos_uS, *g_neg_uS; /* right after programming, at t0 */
     const float *nu_pos, *nu_neg;
     const double *t_prog_s;
-    const uint32_t *writes;     /* how often a cell was programmed */
-    const float *compensation;  /* [PCM_COLS] */
-    double t_s;                 /* last time seen */
-    uint64_t n_reads, n_writes; /* of the core, since create */
+    const uint8_t *fault_pos, *fault_neg; /* enum pcm_fault */
+    const uint32_t *writes;               /* how often a cell was programmed */
+    const float *compensation;            /* [PCM_COLS] */
+    double t_s;                           /* last time seen */
+    uint64_t n_reads, n_writes, n_trials; /* of the core, since create */
 };
 struct pcm_core_view pcm_core_view(const struct pcm_core *core);
 
@@ -93,8 +85,8 @@ struct pcm_core_view pcm_core_view(const struct pcm_core *core);
 void pcm_core_conductance(const struct pcm_core *core, int row, int col, float *g_pos_uS,
                           float *g_neg_uS);
 
-/* Bit-exact snapshot: size in bytes, save into and restore from a caller's buffer of that
- * size.  restore: -EINVAL when the buffer is not of a core with the same params. */
+/* Bit-exact snapshot in a caller's buffer of that many bytes.  restore: -EINVAL when it is
+ * not of a core with the same params. */
 size_t pcm_core_snapshot_size(void);
 void pcm_core_save(const struct pcm_core *core, void *buffer);
 int pcm_core_restore(struct pcm_core *core, const void *buffer);

@@ -10,32 +10,56 @@
 #include "pcm/philox.h"
 
 /* Streams of a core, as domains of its own seed. */
-enum core_domain { CORE_DOMAIN_PROGRAM = 1, CORE_DOMAIN_READ = 2 };
-
-enum { CACHE_LINE = 64 };
+enum core_domain {
+    CORE_DOMAIN_PROGRAM = 1,
+    CORE_DOMAIN_READ,
+    CORE_DOMAIN_HELD,   /* frozen noise of a trial, and signs of octaves */
+    CORE_DOMAIN_OCTAVE, /* values of traces */
+    CORE_DOMAIN_CHOICE, /* which octave changes, which row sees which trace */
+    CORE_DOMAIN_FAULT
+};
+enum { CORE_OCTAVES = 24 /* enough for trials of 2^26 steps */, CACHE_LINE = 64 };
 
 /* Whole in a snapshot, hence without pointers; no padding between members. */
 struct core_state {
     double t_s;
-    uint64_t n_reads, n_writes;
+    uint64_t n_reads, n_writes, n_trials;
+    uint64_t trial_step;                 /* reads in this trial */
+    uint64_t octave_event[CORE_OCTAVES]; /* draw that an octave holds */
     double t_prog_s[PCM_CELLS];
     float target[PCM_CELLS];
     float g_pos_uS[PCM_CELLS], g_neg_uS[PCM_CELLS]; /* as programmed */
     float nu_pos[PCM_CELLS], nu_neg[PCM_CELLS];
     uint32_t writes[PCM_CELLS];
     float compensation[PCM_COLS];
+    float temperature_K, relaxed_K; /* now; while drifting */
+    uint8_t fault_pos[PCM_CELLS], fault_neg[PCM_CELLS];
 };
 
 struct pcm_core {
-    /* at state.t_s, relative to g_max, times row_gain: g+ - g-, and read variance */
+    /* at state.t_s, relative to g_max, times row_gain: g+ - g-, with the frozen noise of
+     * the trial; read variance, or with bands +-Q g, the sign for the octaves */
     _Alignas(CACHE_LINE) float effective[PCM_ROWS][PCM_COLS];
     _Alignas(CACHE_LINE) float variance[PCM_ROWS][PCM_COLS];
+    /* with bands: without the frozen noise, and the sd of that */
+    _Alignas(CACHE_LINE) float base[PCM_ROWS][PCM_COLS];
+    _Alignas(CACHE_LINE) float held_sd[PCM_ROWS][PCM_COLS];
+    _Alignas(
+        CACHE_LINE) float octave[CORE_OCTAVES][PCM_COLS]; /* N(0,1), trace by trace */
+    _Alignas(CACHE_LINE) float trace[2 * PCM_COLS]; /* sum of octaves, twice in a row */
     _Alignas(CACHE_LINE) struct core_state state;
     struct pcm_core_params params;
     struct philox_stream program, read; /* of this core alone */
-    float adc_lsb;                      /* 0: no conversion */
-    bool is_noisy;                      /* reads draw normals */
-    bool is_stale[PCM_ROWS];            /* written since the caches were computed */
+    struct core_bands {
+        int n_octaves;
+        float octave_sd[CORE_OCTAVES]; /* in units of Q g */
+        float moving;                  /* variance above 1/trial_s, same units squared */
+        float white;                   /* of it, drawn anew at each read */
+    } bands;
+    uint16_t shift[PCM_ROWS]; /* which trace column 0 of a row sees */
+    float adc_lsb;            /* 0: no conversion */
+    bool is_noisy;            /* reads draw normals */
+    bool is_stale[PCM_ROWS];  /* written since the caches were computed */
 };
 
 /* Devices of neighbouring cells at state.t_s: conductances and read variances. */
@@ -44,10 +68,27 @@ struct core_cells {
     _Alignas(CACHE_LINE) float g_neg_uS[PCM_COLS];
     _Alignas(CACHE_LINE) float var_pos[PCM_COLS]; /* uS^2 */
     _Alignas(CACHE_LINE) float var_neg[PCM_COLS];
+    _Alignas(CACHE_LINE) float band[PCM_COLS]; /* var / (Q g)^2 */
 };
 /* n <= PCM_COLS cells from cell `first` on. */
 void core_cells_now(const struct pcm_core *core, int first, int n,
                     struct core_cells *out);
+
+/* Broken devices (core_fault.c): drawn when a core is made; kept as they are. */
+void core_fault_init(struct pcm_core *core);
+void core_fault_hold(struct pcm_core *core, uint32_t cell);
+
+/* Noise in bands (core_noise.c): its constants from the parameters; everything that
+ * follows from the state of the trial; one row after its devices changed; one step. */
+void core_noise_init(struct pcm_core *core);
+void core_noise_resume(struct pcm_core *core);
+void core_noise_row(struct pcm_core *core, int row, const struct core_cells *now);
+void core_noise_step(struct pcm_core *core);
+
+static inline bool core_has_bands(const struct pcm_core *core)
+{
+    return core->params.read_noise == PCM_READ_BANDS && core->is_noisy;
+}
 
 /* Caches of the rows that are stale, or of all rows. */
 void core_refresh(struct pcm_core *core, bool is_all);

@@ -19,6 +19,8 @@
 /* Eight columns as one value: left to itself gcc sums arrays through memory, which makes
  * a read three times slower. */
 typedef float lanes __attribute__((vector_size(32), may_alias));
+typedef float lanes_anywhere
+    __attribute__((vector_size(32), may_alias, aligned(4))); /* not on a boundary */
 enum { LANES = 8, VECTORS = 8, BLOCK = VECTORS * LANES }; /* BLOCK sums fit registers */
 
 /* Column sums of the listed rows of an array, in the order listed. */
@@ -48,6 +50,30 @@ static void convert(float *restrict y, float bound, float lsb)
     }
 }
 
+/* As sum_rows, with the traces of the octaves: sum and sum of squares of Q g. */
+static inline void sum_bands(const struct pcm_core *core, const uint16_t *restrict active,
+                             int n_active, int n_cols, float *restrict sum,
+                             float *restrict squares)
+{
+    for (int first = 0; first < n_cols; first += BLOCK) {
+        lanes s[VECTORS] = {{0}}, q[VECTORS] = {{0}};
+        for (int k = 0; k < n_active; k++) {
+            int row = active[k];
+            const lanes *x = (const lanes *)(core->effective[row] + first);
+            const lanes *a = (const lanes *)(core->variance[row] + first);
+            const lanes_anywhere *z =
+                (const lanes_anywhere *)(core->trace + core->shift[row] + first);
+#pragma GCC unroll 8
+            for (int v = 0; v < VECTORS; v++) {
+                s[v] += x[v] + a[v] * z[v];
+                q[v] += a[v] * a[v];
+            }
+        }
+        memcpy(sum + first, s, sizeof(s));
+        memcpy(squares + first, q, sizeof(q));
+    }
+}
+
 static void add_noise(struct pcm_core *core, float *restrict y,
                       const float *restrict variance, int n_cols)
 {
@@ -62,11 +88,18 @@ void pcm_core_read(struct pcm_core *core, const uint16_t *active, int n_active, 
 {
     assert(n_cols >= 0 && n_cols <= PCM_COLS);
     _Alignas(CACHE_LINE) float sum[PCM_COLS], variance[PCM_COLS];
-    sum_rows(core->effective, active, n_active, n_cols, sum);
-    if (core->is_noisy) {
-        sum_rows(core->variance, active, n_active, n_cols, variance);
-        add_noise(core, sum, variance, n_cols);
+    if (core_has_bands(core)) {
+        core_noise_step(core);
+        sum_bands(core, active, n_active, n_cols, sum, variance);
+        for (int c = 0; c < n_cols; c++)
+            variance[c] *= core->bands.white;
+    } else {
+        sum_rows(core->effective, active, n_active, n_cols, sum);
+        if (core->is_noisy)
+            sum_rows(core->variance, active, n_active, n_cols, variance);
     }
+    if (core->is_noisy)
+        add_noise(core, sum, variance, n_cols);
     if (core->adc_lsb > 0.0f)
         convert(sum, core->params.adc_bound, core->adc_lsb);
     for (int c = 0; c < n_cols; c++)

@@ -17,6 +17,9 @@ struct identity {
     float prog_noise_scale, drift_scale, read_noise_scale;
     int32_t adc_bits;
     float adc_bound;
+    float trial_s, step_s;
+    float stuck_low_rate, stuck_high_rate, activation_eV;
+    uint32_t read_noise;
     float row_gain[PCM_ROWS];
     float g_max_uS, t0_s, t_read_s, prog_sigma_uS[4];
     struct pcm_law nu_mean, nu_sd, read_q;
@@ -28,7 +31,7 @@ struct header {
     struct identity identity;
 };
 
-static const char magic[8] = "pcmcor1";
+static const char magic[8] = "pcmcor2";
 
 static void identify(const struct pcm_core_params *p, struct identity *id)
 {
@@ -42,6 +45,14 @@ static void identify(const struct pcm_core_params *p, struct identity *id)
     id->read_noise_scale = p->read_noise_scale;
     id->adc_bits = p->adc_bits;
     id->adc_bound = p->adc_bound;
+    id->stuck_low_rate = p->stuck_low_rate;
+    id->stuck_high_rate = p->stuck_high_rate;
+    id->activation_eV = p->activation_eV;
+    id->read_noise = p->read_noise;
+    if (p->read_noise == PCM_READ_BANDS) {
+        id->trial_s = p->trial_s;
+        id->step_s = p->step_s;
+    }
     memcpy(id->row_gain, p->row_gain, sizeof(id->row_gain));
     id->g_max_uS = f->g_max_uS;
     id->t0_s = f->t0_s;
@@ -106,6 +117,7 @@ int pcm_core_restore(struct pcm_core *core, const void *buffer)
         !is_same(&h.identity, &own, sizeof(own)) || h.checksum != checksum(&own, state))
         return -EINVAL;
     memcpy(&core->state, state, sizeof(core->state));
+    core_noise_resume(core);
     core_refresh(core, true);
     return 0;
 }

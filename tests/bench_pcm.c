@@ -42,11 +42,13 @@ static void print_row(const char *name, double value, const char *unit)
 }
 
 /* The core with all cells programmed one minute ago. */
-static struct pcm_core *programmed_core(float read_noise_scale, struct pcm_write *writes)
+static struct pcm_core *programmed_core(float read_noise_scale, enum pcm_read_noise kind,
+                                        struct pcm_write *writes)
 {
     struct pcm_core_params p = pcm_core_default_params(&pcm_profile_hermes_2dev, 1, 0);
     float u[PCM_COLS];
     p.read_noise_scale = read_noise_scale;
+    p.read_noise = kind;
     struct pcm_core *core = pcm_core_create(&p);
     if (!core)
         return NULL;
@@ -106,13 +108,14 @@ static double plain_ns(const float *w, int n_active)
     return median(elapsed_ns, REPEATS);
 }
 
-static void bench_reads(struct pcm_core *noisy, struct pcm_core *silent, const float *w,
-                        int n_active, const char *share)
+static void bench_reads(struct pcm_core *noisy, struct pcm_core *bands,
+                        struct pcm_core *silent, const float *w, int n_active,
+                        const char *share)
 {
     char name[80];
     draw_active_rows(n_active);
     double plain = plain_ns(w, n_active), off = read_ns(silent, n_active),
-           on = read_ns(noisy, n_active);
+           on = read_ns(noisy, n_active), in_bands = read_ns(bands, n_active);
     snprintf(name, sizeof(name), "plain loop: sum of %s of 255 float rows, 250 columns",
              share);
     print_row(name, plain, "ns");
@@ -120,11 +123,17 @@ static void bench_reads(struct pcm_core *noisy, struct pcm_core *silent, const f
     print_row(name, off, "ns");
     snprintf(name, sizeof(name), "core read, %s active, read noise", share);
     print_row(name, on, "ns");
+    snprintf(name, sizeof(name), "core read, %s active, read noise in three parts",
+             share);
+    print_row(name, in_bands, "ns");
     snprintf(name, sizeof(name), "core read over plain loop, %s active, no noise", share);
     print_row(name, off / plain, "x");
     snprintf(name, sizeof(name), "core read over plain loop, %s active, read noise",
              share);
     print_row(name, on / plain, "x");
+    snprintf(name, sizeof(name), "core read over plain loop, %s active, three parts",
+             share);
+    print_row(name, in_bands / plain, "x");
 }
 
 static void bench_programming(struct pcm_core *core, const struct pcm_write *writes)
@@ -140,6 +149,17 @@ static void bench_programming(struct pcm_core *core, const struct pcm_write *wri
     }
     print_row("program 65,536 cells", median(program_ms, SLOW_REPEATS), "ms");
     print_row("age a core", median(age_ms, SLOW_REPEATS), "ms");
+}
+
+static void bench_trials(struct pcm_core *bands)
+{
+    for (int r = 0; r < SLOW_REPEATS; r++) {
+        double t_ns = now_ns();
+        pcm_core_begin_trial(bands);
+        elapsed_ns[r] = (now_ns() - t_ns) * 1e-3;
+    }
+    print_row("begin a trial, read noise in three parts",
+              median(elapsed_ns, SLOW_REPEATS), "us");
 }
 
 static void bench_normals(void)
@@ -159,17 +179,20 @@ void bench_pcm(void)
 {
     struct pcm_write *writes = malloc(sizeof(*writes) * PCM_CELLS);
     float *w = malloc(sizeof(*w) * ROWS * COLS);
-    struct pcm_core *noisy = NULL, *silent = NULL;
-    if (writes && w && (noisy = programmed_core(1.0f, writes)) &&
-        (silent = programmed_core(0.0f, writes))) {
+    struct pcm_core *noisy = NULL, *bands = NULL, *silent = NULL;
+    if (writes && w && (noisy = programmed_core(1.0f, PCM_READ_WHITE, writes)) &&
+        (bands = programmed_core(1.0f, PCM_READ_BANDS, writes)) &&
+        (silent = programmed_core(0.0f, PCM_READ_WHITE, writes))) {
         for (int i = 0; i < ROWS * COLS; i++)
             w[i] = writes[i].target;
-        bench_reads(noisy, silent, w, 5, "2 %");
-        bench_reads(noisy, silent, w, 20, "8 %");
+        bench_reads(noisy, bands, silent, w, 5, "2 %");
+        bench_reads(noisy, bands, silent, w, 20, "8 %");
         bench_programming(noisy, writes);
+        bench_trials(bands);
         bench_normals();
     }
     pcm_core_destroy(noisy);
+    pcm_core_destroy(bands);
     pcm_core_destroy(silent);
     free(writes);
     free(w);
