@@ -103,11 +103,7 @@ Test(pcm_fault, heat_raises_conductance_as_activation_says)
 {
     struct pcm_core_params p = pcm_core_default_params(&pcm_profile_quiet, 8, 0);
     struct pcm_core *core = core_create(&p);
-    const struct pcm_write w[] = {
-        {0, 0, 0.1f},
-        {0, 1, 0.5f},
-        {0, 2, 1.0f}
-    };
+    const struct pcm_write w[] = {{0, 0, 0.1f}, {0, 1, 0.5f}, {0, 2, 1.0f}};
     pcm_core_program(core, w, 3, 0.0);
     for (float t_K = 250; t_K < 400; t_K += 25) {
         cr_assert(eq(int, pcm_core_set_temperature(core, t_K, t_K), 0));

@@ -205,12 +205,12 @@ struct tile_case {
 };
 
 static const struct tile_case cases[] = {
-    {"q8",        0, 0, 0, 0,     true,  false, false},
-    {"prog",      1, 0, 0, 0,     false, false, false},
-    {"prog_spk",  1, 0, 0, 0,     false, false, true },
-    {"t1s",       1, 1, 1, 1,     false, true,  false},
-    {"t1h",       1, 1, 1, 3600,  false, true,  false},
-    {"t1d",       1, 1, 1, 86400, false, true,  false},
+    {"q8", 0, 0, 0, 0, true, false, false},
+    {"prog", 1, 0, 0, 0, false, false, false},
+    {"prog_spk", 1, 0, 0, 0, false, false, true},
+    {"t1s", 1, 1, 1, 1, false, true, false},
+    {"t1h", 1, 1, 1, 3600, false, true, false},
+    {"t1d", 1, 1, 1, 86400, false, true, false},
     {"t1d_nogdc", 1, 1, 1, 86400, false, false, false},
 };
 
