@@ -288,6 +288,7 @@ double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_r
     *is_relearned = false;
     for (int i = 0; i < s->n_segments; i++) {
         synapse_age(s->segments[i].synapse, t_s);
+        synapse_begin_trial(s->segments[i].synapse);
         synapse_calibrate(s->segments[i].synapse);
     }
     if (!is_rehearsed)

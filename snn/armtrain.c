@@ -37,6 +37,7 @@ static int usage(FILE *to)
         "                        [--rounding stochastic|nearest|none] [--step X]\n"
         "                        [--profile NAME] [--no-compensation] [--json]\n"
         "                        [--broad-share X: of --sample]\n"
+        "                        [--read-noise white|bands]\n"
         "       armtrain import  SRC DST   make a published network usable\n"
         "       armtrain export  SRC DST   the six published tensors alone\n"
         "       armtrain inspect FILE      what a weights file holds\n"
@@ -172,6 +173,9 @@ static bool eval_option(int c, const char *value, struct eval_options *o)
         return o->p.profile != NULL;
     case 'B':
         return parse_number(value, 0, 1, &o->broad_share);
+    case 'R':
+        o->p.read_noise = strcmp(value, "bands") == 0 ? PCM_READ_BANDS : PCM_READ_WHITE;
+        return o->p.read_noise == PCM_READ_BANDS || strcmp(value, "white") == 0;
     case 'S':
         o->p.step = parse_number(value, 1e-6, 1, &x) ? (float)x : 0.0f;
         return o->p.step > 0.0f;
@@ -182,23 +186,16 @@ static bool eval_option(int c, const char *value, struct eval_options *o)
 
 static int parse_eval(int argc, char **argv, struct eval_options *o)
 {
-    static const struct option options[] = {{"weights", 1, NULL, 'w'},
-                                            {"backend", 1, NULL, 'b'},
-                                            {"arm", 1, NULL, 'a'},
-                                            {"tasks", 1, NULL, 't'},
-                                            {"sample", 1, NULL, 'n'},
-                                            {"skip-limit-hits", 0, NULL, 'k'},
-                                            {"updates", 1, NULL, 'u'},
-                                            {"seed", 1, NULL, 's'},
-                                            {"age", 1, NULL, 'g'},
-                                            {"rounding", 1, NULL, 'r'},
-                                            {"step", 1, NULL, 'S'},
-                                            {"profile", 1, NULL, 'p'},
-                                            {"broad-share", 1, NULL, 'B'},
-                                            {"json", 0, NULL, 'j'},
-                                            {"no-compensation", 0, NULL, 'c'},
-                                            {"help", 0, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"weights", 1, NULL, 'w'},     {"backend", 1, NULL, 'b'},
+        {"arm", 1, NULL, 'a'},         {"tasks", 1, NULL, 't'},
+        {"sample", 1, NULL, 'n'},      {"skip-limit-hits", 0, NULL, 'k'},
+        {"updates", 1, NULL, 'u'},     {"seed", 1, NULL, 's'},
+        {"age", 1, NULL, 'g'},         {"rounding", 1, NULL, 'r'},
+        {"step", 1, NULL, 'S'},        {"profile", 1, NULL, 'p'},
+        {"broad-share", 1, NULL, 'B'}, {"read-noise", 1, NULL, 'R'},
+        {"json", 0, NULL, 'j'},        {"no-compensation", 0, NULL, 'c'},
+        {"help", 0, NULL, 'h'},        {NULL, 0, NULL, 0}};
     int c, index = 0;
     while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (c == 'h')

@@ -57,6 +57,9 @@ static struct synapse *make_synapse(const struct network *net,
         .margin = 1.2f,
         .calibration_reads = p->calibration_reads};
     pcm.core.adc_bits = p->adc_bits;
+    pcm.core.read_noise = p->read_noise;
+    pcm.core.step_s = (float)net->p.tick_s;
+    pcm.core.trial_s = (float)(net->p.steps * net->p.tick_s);
     struct synapse *syn = synapse_pcm_create(&s, &pcm, w);
     if (syn) {
         synapse_program(syn, w, 0.0);

@@ -26,6 +26,7 @@ struct eval_params {
     const struct pcm_profile *profile;
     int calibration_reads; /* 0: drift is not compensated */
     int adc_bits;          /* 0: no conversion */
+    enum pcm_read_noise read_noise;
 };
 struct eval_params eval_params_default(void);
 

@@ -48,6 +48,7 @@ void forward_trainee(const struct network *net, struct rsnn_state *s,
 {
     const struct rsnn_params layer = network_trainee(net);
     uint16_t rows[PCM_ROWS];
+    synapse_begin_trial(trainee);
     rsnn_reset(s, &layer);
     rsnn_record_start(r);
     for (int t = 0; t < steps; t++) {

@@ -36,6 +36,12 @@ int synapse_update(struct synapse *s, const float *dw, double t_s)
     return s->ops->update(s, dw, t_s);
 }
 
+void synapse_begin_trial(struct synapse *s)
+{
+    if (s->ops->begin_trial)
+        s->ops->begin_trial(s);
+}
+
 int synapse_age(struct synapse *s, double t_s)
 {
     return s->ops->age ? s->ops->age(s, t_s) : 0;

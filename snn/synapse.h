@@ -52,6 +52,9 @@ void synapse_read(struct synapse *s, const uint16_t *active, int n_active,
 int synapse_program(struct synapse *s, const float *w, double t_s);
 int synapse_update(struct synapse *s, const float *dw, double t_s);
 
+/* Before a run: read noise that is frozen within a trial is drawn anew (PCM_READ_BANDS). */
+void synapse_begin_trial(struct synapse *s);
+
 /* Let devices age to t_s (no effect on ideal ones); compensate drift by reading. */
 int synapse_age(struct synapse *s, double t_s);
 int synapse_calibrate(struct synapse *s);

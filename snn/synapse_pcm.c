@@ -142,6 +142,11 @@ static int pcm_update(struct synapse *base, const float *dw, double t_s)
     return rc < 0 ? rc : n;
 }
 
+static void pcm_begin_trial(struct synapse *base)
+{
+    pcm_core_begin_trial(base->core);
+}
+
 static int pcm_age(struct synapse *base, double t_s)
 {
     return pcm_core_age(base->core, t_s);
@@ -159,6 +164,7 @@ static void pcm_destroy(struct synapse *base)
 static const struct synapse_ops pcm_ops = {.read = pcm_read,
                                            .program = pcm_program,
                                            .update = pcm_update,
+                                           .begin_trial = pcm_begin_trial,
                                            .age = pcm_age,
                                            .calibrate = pcm_calibrate,
                                            .destroy = pcm_destroy};
