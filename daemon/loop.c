@@ -2,11 +2,13 @@
 #include "daemon/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h> /* PR_SET_TIMERSLACK */
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon/loop_impl.h"
 
@@ -53,6 +55,7 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
     if (!l)
         return NULL;
     l->p = *p;
+    l->latency_fd = -1;
     l->arm = arm;
     l->state = STATE_FAULT; /* until there is an arm */
     l->faults = fault_bit(FAULT_BUS_LOST);
@@ -86,6 +89,8 @@ void loop_destroy(struct loop *l)
     }
     if (l->bus && l->p.is_limp_at_end)
         bus_set_torque(l->bus, false);
+    if (l->latency_fd >= 0)
+        close(l->latency_fd);
     bus_close(l->bus);
     player_destroy(l->player);
     ring_destroy(l->commands);
@@ -268,10 +273,24 @@ static int start_thread(struct loop *l, bool is_fifo)
     return -rc;
 }
 
+/* While this file is open the processors do not fall into sleep from which they take long to
+ * wake (kernel: Documentation/power/pm_qos_interface).  Without permission it stays as it is. */
+static void keep_processors_awake(struct loop *l)
+{
+    const int32_t latency_us = 0;
+    l->latency_fd = open("/dev/cpu_dma_latency", O_WRONLY | O_CLOEXEC);
+    if (l->latency_fd >= 0 &&
+        write(l->latency_fd, &latency_us, sizeof(latency_us)) != sizeof(latency_us)) {
+        close(l->latency_fd);
+        l->latency_fd = -1;
+    }
+}
+
 int loop_start(struct loop *l)
 {
     int rc = -EPERM;
     if (l->p.policy != LOOP_RT_OFF) {
+        keep_processors_awake(l);
         l->snapshot.is_realtime = true; /* the thread never writes this field */
         rc = start_thread(l, true);
     }

@@ -27,6 +27,7 @@ struct loop {
     struct ring *commands, *events, *samples;
     pthread_t thread;
     bool is_started;
+    int latency_fd; /* of /dev/cpu_dma_latency, -1: not held */
 
     /* the rest belongs to the thread */
     struct bus *bus;
