@@ -261,6 +261,7 @@ static void devices_now(const struct pcm_core *core, const float *restrict g_pro
 void core_cells_now(const struct pcm_core *core, int first, int n, struct core_cells *out)
 {
     const struct core_state *s = &core->state;
+    /* cppcheck-suppress ctuuninitvar ; an array of out, only its address is taken */
     float ln_age[PCM_COLS], *band = out->band;
     age_logs(core, s->t_prog_s + first, n, ln_age, band);
     devices_now(core, s->g_pos_uS + first, s->nu_pos + first, n, ln_age, band,
