@@ -4,8 +4,6 @@
  */
 #include <cblas.h> /* openblas_set_num_threads */
 #include <errno.h>
-#include <getopt.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +12,8 @@
 #include <unistd.h>
 
 #include "robot/arm.h"
+#include "snn/armtrain_eval.h"
 #include "snn/armtrain_train.h"
-#include "snn/eval.h"
 #include "snn/weights.h"
 
 enum { ERR_LEN = 512 };
@@ -38,6 +36,9 @@ static int usage(FILE *to)
         "                        [--profile NAME] [--no-compensation] [--json]\n"
         "                        [--broad-share X: of --sample]\n"
         "                        [--read-noise white|bands]\n"
+        "       armtrain sweep   the same: every noise source times 0, 1/2, 1, 2, 4\n"
+        "       armtrain ages    the same: error after an hour, a day, 30 days; several\n"
+        "                        --weights are compared; both draw with --png FILE\n"
         "       armtrain import  SRC DST   make a published network usable\n"
         "       armtrain export  SRC DST   the six published tensors alone\n"
         "       armtrain inspect FILE      what a weights file holds\n"
@@ -79,200 +80,20 @@ static void tip_of_arm(void *context, const float *q_rad, float *tip_m)
         tip_m[axis] = (float)tip[axis];
 }
 
-static json_t *spread_json(const struct eval_spread *s, double scale)
+/* eval, sweep and ages: the same options, another table */
+static int eval_with_arm(int argc, char **argv)
 {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f}", "mean", s->mean * scale, "sd",
-                     s->sd * scale, "median", s->median * scale, "p90", s->p90 * scale,
-                     "max", s->max * scale);
-}
-
-static void print_json(int updates, const struct eval_figures *f)
-{
-    json_t *o = json_pack("{s:i, s:i, s:o, s:o, s:{s:f}, s:{s:f, s:f}, s:f}", "updates",
-                          updates, "tasks", f->tasks, "tip_rmse_mm",
-                          spread_json(&f->tip_rmse_mm, 1.0), "omega_rmse_rad_s",
-                          spread_json(&f->omega_rmse_rad_s, 1.0), "cells_written", "mean",
-                          f->cells_written, "rate_Hz", "trainee", f->trainee_rate_Hz,
-                          "lsg", f->lsg_rate_Hz, "ms_per_task", f->ms_per_task);
-    json_dumpf(o, stdout, JSON_REAL_PRECISION(6));
-    putchar('\n');
-    json_decref(o);
-}
-
-static void print_row(int updates, const struct eval_figures *f)
-{
-    if (updates == 0)
-        fprintf(stderr, "updates  tasks   tip RMSE mm: mean  median     p90     max   "
-                        "rad/s   cells\n");
-    fprintf(stderr, "%7d %6d %19.1f %7.1f %7.1f %7.1f %7.4f %7.0f\n", updates, f->tasks,
-            f->tip_rmse_mm.mean, f->tip_rmse_mm.median, f->tip_rmse_mm.p90,
-            f->tip_rmse_mm.max, f->omega_rmse_rad_s.mean, f->cells_written);
-}
-
-struct eval_options {
-    const char *weights, *arm, *tasks;
-    int sample;
-    double broad_share;
-    bool is_json, is_rounding_given;
-    struct eval_params p;
-};
-
-static int parse_rounding(const char *name, enum rounding *rounding)
-{
-    const char *const names[] = {[ROUND_NONE] = "none",
-                                 [ROUND_NEAREST] = "nearest",
-                                 [ROUND_STOCHASTIC] = "stochastic"};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *rounding = (enum rounding)i;
-            return 0;
-        }
-    return -EINVAL;
-}
-
-static bool parse_number(const char *text, double lo, double hi, double *x)
-{
-    char *end;
-    *x = strtod(text, &end);
-    return end != text && !*end && *x >= lo && *x <= hi;
-}
-
-/* one option of eval; false when its value is not allowed */
-static bool eval_option(int c, const char *value, struct eval_options *o)
-{
-    double x = 0.0;
-    switch (c) {
-    case 'w':
-        o->weights = value;
-        return true;
-    case 'b':
-        o->p.is_pcm = strcmp(value, "pcm") == 0;
-        return o->p.is_pcm || strcmp(value, "ideal") == 0;
-    case 'a':
-        o->arm = value;
-        return true;
-    case 't':
-        o->tasks = value;
-        return true;
-    case 'n':
-        o->sample = parse_number(value, 1, 100000, &x) ? (int)x : 0;
-        return o->sample > 0;
-    case 'u':
-        o->p.updates = parse_number(value, 0, EVAL_MAX_UPDATES, &x) ? (int)x : -1;
-        return o->p.updates >= 0;
-    case 's':
-        o->p.seed = parse_number(value, 0, 1e15, &x) ? (uint64_t)x : UINT64_MAX;
-        return o->p.seed != UINT64_MAX;
-    case 'g':
-        return parse_number(value, 0, 1e10, &o->p.age_s);
-    case 'r':
-        o->is_rounding_given = true;
-        return parse_rounding(value, &o->p.rounding) == 0;
-    case 'p':
-        o->p.profile = pcm_profile_find(value);
-        return o->p.profile != NULL;
-    case 'B':
-        return parse_number(value, 0, 1, &o->broad_share);
-    case 'R':
-        o->p.read_noise = strcmp(value, "bands") == 0 ? PCM_READ_BANDS : PCM_READ_WHITE;
-        return o->p.read_noise == PCM_READ_BANDS || strcmp(value, "white") == 0;
-    case 'S':
-        o->p.step = parse_number(value, 1e-6, 1, &x) ? (float)x : 0.0f;
-        return o->p.step > 0.0f;
-    default:
-        return false;
-    }
-}
-
-static int parse_eval(int argc, char **argv, struct eval_options *o)
-{
-    static const struct option options[] = {
-        {"weights", 1, NULL, 'w'},     {"backend", 1, NULL, 'b'},
-        {"arm", 1, NULL, 'a'},         {"tasks", 1, NULL, 't'},
-        {"sample", 1, NULL, 'n'},      {"skip-limit-hits", 0, NULL, 'k'},
-        {"updates", 1, NULL, 'u'},     {"seed", 1, NULL, 's'},
-        {"age", 1, NULL, 'g'},         {"rounding", 1, NULL, 'r'},
-        {"step", 1, NULL, 'S'},        {"profile", 1, NULL, 'p'},
-        {"broad-share", 1, NULL, 'B'}, {"read-noise", 1, NULL, 'R'},
-        {"json", 0, NULL, 'j'},        {"no-compensation", 0, NULL, 'c'},
-        {"help", 0, NULL, 'h'},        {NULL, 0, NULL, 0}};
-    int c, index = 0;
-    while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
-        if (c == 'h')
-            exit(usage(stdout));
-        if (c == '?')
-            return EX_USAGE;
-        if (c == 'k')
-            o->p.skip_limit_hits = true;
-        else if (c == 'j')
-            o->is_json = true;
-        else if (c == 'c')
-            o->p.calibration_reads = 0;
-        else if (!eval_option(c, optarg, o)) {
-            fprintf(stderr, "armtrain: --%s: '%s' is not allowed\n", options[index].name,
-                    optarg);
-            return EX_USAGE;
-        }
-    }
-    if (optind < argc || !o->weights)
-        return fail(EX_USAGE,
-                    o->weights ? "eval takes options only" : "eval needs --weights FILE");
-    if (o->p.is_pcm && !o->is_rounding_given)
-        o->p.rounding = ROUND_STOCHASTIC;
-    return EX_OK;
-}
-
-static struct task_set *open_tasks(const struct eval_options *o,
-                                   const struct network *net, struct armtrain_arm *arm,
-                                   char *err)
-{
-    if (o->tasks)
-        return task_set_load(o->tasks, err, ERR_LEN);
-    const struct network_params *p = &net->p;
-    struct task_params tasks =
-        task_params_default(p->steps, p->joints, p->tick_s, o->p.seed + 1000000);
-    tasks.broad_share = (float)o->broad_share;
-    struct task_set *set = task_set_create(o->sample, p->steps, p->joints);
-    if (set)
-        task_set_fill(set, &tasks, tip_of_arm, arm);
-    else
-        snprintf(err, ERR_LEN, "out of memory");
-    return set;
-}
-
-static int eval_main(int argc, char **argv)
-{
-    struct eval_options o = {.sample = 128, .p = eval_params_default()};
-    int rc = parse_eval(argc, argv, &o);
-    if (rc != EX_OK)
+    struct armtrain_eval_options o = armtrain_eval_options_default();
+    int rc = armtrain_eval_parse(argc, argv, &o);
+    if (rc >= 0)
         return rc;
     char err[ERR_LEN] = "";
-    struct eval_figures figures[EVAL_MAX_UPDATES + 1];
-    struct task_set *tasks = NULL;
-    struct armtrain_arm arm = {0};
-    struct network *net = weights_load(o.weights, err, sizeof(err));
-    rc = EX_NOINPUT;
-    if (net)
-        arm = (struct armtrain_arm){open_arm(o.arm, err), net->p.joints};
-    if (arm.arm && arm_joints(arm.arm) < net->p.joints)
-        snprintf(err, sizeof(err), "the arm has %d joints, the weights %d",
-                 arm_joints(arm.arm), net->p.joints);
-    else if (arm.arm)
-        tasks = open_tasks(&o, net, &arm, err);
-    if (tasks)
-        rc = eval_run(net, tasks, &o.p, tip_of_arm, &arm, figures, err, sizeof(err)) < 0
-                 ? EX_NOINPUT
-                 : EX_OK;
-    if (rc != EX_OK)
-        fail(rc, err);
-    for (int u = 0; rc == EX_OK && u <= o.p.updates; u++) {
-        print_json(u, &figures[u]);
-        if (!o.is_json)
-            print_row(u, &figures[u]);
-    }
-    task_set_destroy(tasks);
+    struct armtrain_arm arm = {.arm = open_arm(o.arm, err)};
+    if (!arm.arm)
+        return fail(EX_NOINPUT, err);
+    arm.max_joints = arm_joints(arm.arm);
+    rc = armtrain_eval(argv[0], &o, tip_of_arm, &arm);
     arm_close(arm.arm);
-    network_destroy(net);
     return rc;
 }
 
@@ -329,7 +150,7 @@ static int train_with_arm(int argc, char **argv)
     if (rc >= 0)
         return rc;
     char err[ERR_LEN] = "";
-    struct armtrain_arm arm = {open_arm(o.arm, err), o.joints};
+    struct armtrain_arm arm = {.arm = open_arm(o.arm, err), .joints = o.joints};
     if (!arm.arm)
         return fail(EX_NOINPUT, err);
     if (arm_joints(arm.arm) < o.joints)
@@ -350,10 +171,13 @@ int main(int argc, char **argv)
         return usage(stdout);
     if (strcmp(verb, "--version") == 0)
         return puts("armtrain " ARMD_VERSION) < 0 ? EX_IOERR : EX_OK;
+    if (argc > 2 && strcmp(argv[2], "--help") == 0 && strcmp(verb, "train") != 0)
+        return usage(stdout);
     if (strcmp(verb, "train") == 0)
         return train_with_arm(argc - 1, argv + 1);
-    if (strcmp(verb, "eval") == 0)
-        return eval_main(argc - 1, argv + 1);
+    if (strcmp(verb, "eval") == 0 || strcmp(verb, "sweep") == 0 ||
+        strcmp(verb, "ages") == 0)
+        return eval_with_arm(argc - 1, argv + 1);
     if (strcmp(verb, "import") == 0 || strcmp(verb, "export") == 0)
         return convert_main(argc - 1, argv + 1, verb[0] == 'i');
     if (strcmp(verb, "inspect") == 0)

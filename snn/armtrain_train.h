@@ -9,7 +9,7 @@ struct arm;
 /* context of the kinematics: the first `joints` joints of the arm move */
 struct armtrain_arm {
     struct arm *arm;
-    int joints;
+    int joints, max_joints; /* that move; of the arm */
 };
 
 struct armtrain_options {

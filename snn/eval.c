@@ -25,7 +25,10 @@ struct eval_params eval_params_default(void)
                                 .seed = 1,
                                 .profile = &pcm_profile_hermes_2dev,
                                 .calibration_reads = 16,
-                                .adc_bits = 8};
+                                .adc_bits = 8,
+                                .prog_noise_scale = 1.0f,
+                                .read_noise_scale = 1.0f,
+                                .drift_scale = 1.0f};
 }
 
 static double now_s(void)
@@ -58,6 +61,9 @@ static struct synapse *make_synapse(const struct network *net,
         .calibration_reads = p->calibration_reads};
     pcm.core.adc_bits = p->adc_bits;
     pcm.core.read_noise = p->read_noise;
+    pcm.core.prog_noise_scale = p->prog_noise_scale;
+    pcm.core.read_noise_scale = p->read_noise_scale;
+    pcm.core.drift_scale = p->drift_scale;
     pcm.core.step_s = (float)net->p.tick_s;
     pcm.core.trial_s = (float)(net->p.steps * net->p.tick_s);
     struct synapse *syn = synapse_pcm_create(&s, &pcm, w);

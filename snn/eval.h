@@ -27,6 +27,7 @@ struct eval_params {
     int calibration_reads; /* 0: drift is not compensated */
     int adc_bits;          /* 0: no conversion */
     enum pcm_read_noise read_noise;
+    float prog_noise_scale, read_noise_scale, drift_scale; /* 1: as published */
 };
 struct eval_params eval_params_default(void);
 
