@@ -16,7 +16,8 @@ enum core_domain {
     CORE_DOMAIN_HELD,   /* frozen noise of a trial, and signs of octaves */
     CORE_DOMAIN_OCTAVE, /* values of traces */
     CORE_DOMAIN_CHOICE, /* which octave changes, which row sees which trace */
-    CORE_DOMAIN_FAULT
+    CORE_DOMAIN_FAULT,
+    CORE_DOMAIN_PULSE
 };
 enum { CORE_OCTAVES = 24 /* enough for trials of 2^26 steps */, CACHE_LINE = 64 };
 
