@@ -8,7 +8,6 @@
 #include "pcm/philox.h"
 
 enum { ROWS = 600, COLS = 300 };
-
 static float w[ROWS * COLS], x[ROWS], y[COLS];
 
 static double relative_error(void) /* ||y - x w|| / ||x w|| */
