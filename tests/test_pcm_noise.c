@@ -80,12 +80,10 @@ static void normalised(struct pcm_core *core, const struct pcm_core_params *p,
 Test(pcm_noise, three_parts_add_up_to_the_whole_variance_of_any_rows)
 {
     enum { TRIALS = 400 };
-    static const uint16_t lists[3][20] = {
-        {9                                         },
-        { 2, 50, 111, 180, 249},
-        { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
-         20, 40, 60, 80, 99, 98, 97, 255, 254, 200}
-    };
+    static const uint16_t one[] = {9}, five[] = {2, 50, 111, 180, 249};
+    static const uint16_t twenty[] = {0,  1,  2,  3,  4,  5,  6,  7,   8,   9,
+                                      20, 40, 60, 80, 99, 98, 97, 255, 254, 200};
+    static const uint16_t *const lists[] = {one, five, twenty};
     static const int lengths[] = {1, 5, 20};
     for (int i = 0; i < 3; i++) {
         struct pcm_core_params p = band_params(pcm_profile_at(i), 8);
