@@ -34,8 +34,9 @@ DEPS_BENCH := rt-tests
 MODULES  := pcm snn robot daemon
 PROGRAMS := armd armctl armsim armtrain
 MAINS    := daemon/armd.c daemon/armctl.c robot/armsim.c snn/armtrain.c
+EXAMPLE  := pcm/example.c
 SRC      := $(foreach m,$(MODULES),$(wildcard $(m)/*.c))
-LIB_OBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS),$(SRC)))
+LIB_OBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS) $(EXAMPLE),$(SRC)))
 BINS     := $(foreach m,$(MAINS),$(if $(wildcard $(m)),$(BUILD)/$(basename $(notdir $(m)))))
 TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/test_*.c tests/support*.c))
 BENCH_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench*.c))
@@ -44,7 +45,7 @@ C_FILES  := $(SRC) $(wildcard tests/*.c)
 H_FILES  := $(wildcard pcm/*.h snn/*.h robot/*.h daemon/*.h tests/*.h)
 
 .PHONY: all deps demo test test-run test-sanitize bench lint layers fuzz install clean help
-all: $(BINS)
+all: $(BINS) $(BUILD)/pcm-example
 
 help:
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/'
@@ -63,7 +64,11 @@ $(BUILD)/$(basename $(notdir $(1))): $(BUILD)/$(1:.c=.o) $(BUILD)/libarmd.a
 endef
 $(foreach m,$(MAINS),$(eval $(call program,$(m))))
 
--include $(LIB_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(MAINS:%.c=$(BUILD)/%.d)
+# what users of pcm/ alone need: libc
+$(BUILD)/pcm-example: $(patsubst %.c,$(BUILD)/%.o,$(wildcard pcm/*.c))
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+
+-include $(LIB_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(EXAMPLE:%.c=$(BUILD)/%.d)
 
 
 # ---- packages -------------------------------------------------------------

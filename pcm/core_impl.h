@@ -16,7 +16,8 @@ enum core_domain {
     CORE_DOMAIN_HELD,   /* frozen noise of a trial, and signs of octaves */
     CORE_DOMAIN_OCTAVE, /* values of traces */
     CORE_DOMAIN_CHOICE, /* which octave changes, which row sees which trace */
-    CORE_DOMAIN_FAULT
+    CORE_DOMAIN_FAULT,
+    CORE_DOMAIN_PULSE
 };
 enum { CORE_OCTAVES = 24 /* enough for trials of 2^26 steps */, CACHE_LINE = 64 };
 
@@ -84,6 +85,13 @@ void core_noise_init(struct pcm_core *core);
 void core_noise_resume(struct pcm_core *core);
 void core_noise_row(struct pcm_core *core, int row, const struct core_cells *now);
 void core_noise_step(struct pcm_core *core);
+
+/* Snapshots (core_state.c): words of memory into a checksum; parameters and state of a
+ * core; caches after the state was replaced. */
+#define CORE_CHECKSUM_BASIS 0xcbf29ce484222325u
+uint64_t core_checksum_mix(uint64_t h, const void *data, size_t size);
+uint64_t core_checksum(const struct pcm_core *core);
+void core_resume(struct pcm_core *core);
 
 static inline bool core_has_bands(const struct pcm_core *core)
 {

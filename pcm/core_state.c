@@ -64,7 +64,7 @@ static void identify(const struct pcm_core_params *p, struct identity *id)
 }
 
 /* FNV-1a on words of 64 bits, with the high half folded back. */
-static uint64_t mix(uint64_t h, const void *data, size_t size)
+uint64_t core_checksum_mix(uint64_t h, const void *data, size_t size)
 {
     const unsigned char *p = data;
     for (size_t i = 0; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
@@ -76,15 +76,28 @@ static uint64_t mix(uint64_t h, const void *data, size_t size)
     return h;
 }
 
-static uint64_t checksum(const struct identity *id, const void *state)
+static uint64_t checksum_of(const struct identity *id, const void *state)
 {
-    const uint64_t basis = 0xcbf29ce484222325u;
-    return mix(mix(basis, id, sizeof(*id)), state, sizeof(struct core_state));
+    uint64_t h = core_checksum_mix(CORE_CHECKSUM_BASIS, id, sizeof(*id));
+    return core_checksum_mix(h, state, sizeof(struct core_state));
 }
 
 _Static_assert(sizeof(struct identity) % sizeof(uint64_t) == 0, "mix takes whole words");
 _Static_assert(sizeof(struct core_state) % sizeof(uint64_t) == 0,
                "mix takes whole words");
+
+uint64_t core_checksum(const struct pcm_core *core)
+{
+    struct identity id;
+    identify(&core->params, &id);
+    return checksum_of(&id, &core->state);
+}
+
+void core_resume(struct pcm_core *core)
+{
+    core_noise_resume(core);
+    core_refresh(core, true);
+}
 
 size_t pcm_core_snapshot_size(void)
 {
@@ -96,7 +109,7 @@ void pcm_core_save(const struct pcm_core *core, void *buffer)
     struct header h;
     memcpy(h.magic, magic, sizeof(magic));
     identify(&core->params, &h.identity);
-    h.checksum = checksum(&h.identity, &core->state);
+    h.checksum = checksum_of(&h.identity, &core->state);
     memcpy(buffer, &h, sizeof(h));
     memcpy((char *)buffer + sizeof(h), &core->state, sizeof(core->state));
 }
@@ -114,10 +127,10 @@ int pcm_core_restore(struct pcm_core *core, const void *buffer)
     memcpy(&h, buffer, sizeof(h));
     identify(&core->params, &own);
     if (!is_same(h.magic, magic, sizeof(magic)) ||
-        !is_same(&h.identity, &own, sizeof(own)) || h.checksum != checksum(&own, state))
+        !is_same(&h.identity, &own, sizeof(own)) ||
+        h.checksum != checksum_of(&own, state))
         return -EINVAL;
     memcpy(&core->state, state, sizeof(core->state));
-    core_noise_resume(core);
-    core_refresh(core, true);
+    core_resume(core);
     return 0;
 }

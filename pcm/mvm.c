@@ -166,8 +166,10 @@ static float largest_factor(const struct pcm_mvm_params *p)
     const float max_factor = 1000.0f, max_resolution = 0.25f;
     if (!p->is_bound_iterative)
         return 1.0f;
+    if (p->dac_bits == 0)
+        return max_factor;
     float by_steps = max_resolution * (float)((1 << (p->dac_bits - 1)) - 1);
-    return p->dac_bits > 0 && by_steps < max_factor ? by_steps : max_factor;
+    return by_steps < max_factor ? by_steps : max_factor;
 }
 
 /* Product without compensation; number of reads. */

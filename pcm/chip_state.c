@@ -1,0 +1,170 @@
+/* chip_state.c - a chip as a list of named arrays, and back.
+ *
+ * Each core has a checksum over its parameters and its state, the chip one over its own
+ * arrays and those checksums, so that an altered or exchanged array is noticed.
+ */
+#include "pcm/chip_impl.h"
+
+#include <errno.h>
+#include <stdio.h> /* snprintf: names */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pcm/core_impl.h"
+
+enum { VERSION = 1, CORE_ARRAYS = 14, CHIP_ARRAYS = 6 };
+
+static struct pcm_array array(const char *prefix, const char *name,
+                              enum pcm_array_type type, int64_t rows, int64_t cols,
+                              void *data)
+{
+    struct pcm_array a = {.type = type, .n_dims = cols ? 2 : 1, .shape = {rows, cols}};
+    snprintf(a.name, sizeof(a.name), "%s.%s", prefix, name);
+    a.data = data;
+    return a;
+}
+
+static size_t size_of(const struct pcm_array *a)
+{
+    static const size_t size[] = {
+        [PCM_F32] = 4, [PCM_F64] = 8, [PCM_U8] = 1, [PCM_U32] = 4, [PCM_U64] = 8};
+    return size[a->type] * (size_t)a->shape[0] *
+           (size_t)(a->n_dims == 2 ? a->shape[1] : 1);
+}
+
+static void list_core(struct pcm_core *core, int i, uint64_t *checksum,
+                      struct pcm_array out[CORE_ARRAYS])
+{
+    struct core_state *s = &core->state;
+    char p[16];
+    int n = 0;
+    snprintf(p, sizeof(p), "core%d", i);
+    out[n++] = array(p, "checksum", PCM_U64, 1, 0, checksum);
+    out[n++] = array(p, "clock_s", PCM_F64, 1, 0, &s->t_s);
+    out[n++] = array(p, "counters", PCM_U64, 4 + CORE_OCTAVES, 0, &s->n_reads);
+    out[n++] = array(p, "t_prog_s", PCM_F64, PCM_ROWS, PCM_COLS, s->t_prog_s);
+    out[n++] = array(p, "target", PCM_F32, PCM_ROWS, PCM_COLS, s->target);
+    out[n++] = array(p, "g_pos_uS", PCM_F32, PCM_ROWS, PCM_COLS, s->g_pos_uS);
+    out[n++] = array(p, "g_neg_uS", PCM_F32, PCM_ROWS, PCM_COLS, s->g_neg_uS);
+    out[n++] = array(p, "nu_pos", PCM_F32, PCM_ROWS, PCM_COLS, s->nu_pos);
+    out[n++] = array(p, "nu_neg", PCM_F32, PCM_ROWS, PCM_COLS, s->nu_neg);
+    out[n++] = array(p, "writes", PCM_U32, PCM_ROWS, PCM_COLS, s->writes);
+    out[n++] = array(p, "compensation", PCM_F32, PCM_COLS, 0, s->compensation);
+    out[n++] = array(p, "temperature_K", PCM_F32, 2, 0, &s->temperature_K);
+    out[n++] = array(p, "fault_pos", PCM_U8, PCM_ROWS, PCM_COLS, s->fault_pos);
+    out[n++] = array(p, "fault_neg", PCM_U8, PCM_ROWS, PCM_COLS, s->fault_neg);
+}
+_Static_assert(offsetof(struct core_state, t_prog_s) -
+                       offsetof(struct core_state, n_reads) ==
+                   8 * (4 + CORE_OCTAVES),
+               "counters lie side by side");
+_Static_assert(sizeof(struct core_state) == 8 + 8 * (4 + CORE_OCTAVES) +
+                                                PCM_CELLS * (8 + 5 * 4 + 4 + 2) +
+                                                4 * PCM_COLS + 8,
+               "every member of the state is listed");
+
+static void list_chip(struct pcm_chip *chip, struct pcm_array out[CHIP_ARRAYS])
+{
+    int n = chip->params.n_cores, k = 0;
+    out[k++] = array("chip", "version", PCM_U32, 1, 0, &chip->version);
+    out[k++] = array("chip", "checksum", PCM_U64, 1, 0, &chip->checksum);
+    out[k++] = array("chip", "clock_s", PCM_F64, 1, 0, &chip->state.t_s);
+    out[k++] = array("chip", "is_used", PCM_U8, n, 0, chip->is_used);
+    out[k++] = array("chip", "column", PCM_U8, n, PCM_COLS, chip->state.column);
+    out[k++] = array("chip", "n_spent", PCM_U8, n, 0, chip->state.n_spent);
+}
+
+static uint64_t checksum_of(const struct pcm_chip *chip)
+{
+    uint64_t h = CORE_CHECKSUM_BASIS;
+    uint64_t shape[] = {(uint64_t)chip->params.n_cores,
+                        (uint64_t)chip->params.n_spare_cols, chip->version};
+    h = core_checksum_mix(h, shape, sizeof(shape));
+    h = core_checksum_mix(h, &chip->state, sizeof(chip->state));
+    h = core_checksum_mix(h, chip->is_used, sizeof(chip->is_used));
+    return core_checksum_mix(h, chip->core_checksum, sizeof(chip->core_checksum));
+}
+_Static_assert(sizeof(struct chip_state) % sizeof(uint64_t) == 0, "mix takes words");
+
+int pcm_chip_arrays(struct pcm_chip *chip, struct pcm_array *out, int max)
+{
+    struct pcm_array all[CORE_ARRAYS];
+    int n = 0;
+    chip->version = VERSION;
+    for (int i = 0; i < chip->params.n_cores; i++) {
+        chip->is_used[i] = chip->core[i] != NULL;
+        chip->core_checksum[i] = chip->core[i] ? core_checksum(chip->core[i]) : 0;
+        if (!chip->core[i])
+            continue;
+        list_core(chip->core[i], i, &chip->core_checksum[i], all);
+        for (int k = 0; k < CORE_ARRAYS; k++, n++)
+            if (n < max)
+                out[n] = all[k];
+    }
+    chip->checksum = checksum_of(chip);
+    list_chip(chip, all);
+    for (int k = 0; k < CHIP_ARRAYS; k++, n++)
+        if (n < max)
+            out[n] = all[k];
+    return n;
+}
+
+/* Copies into every array of `own` the one of that name, type and shape. */
+static bool take(const struct pcm_array *own, int n_own, const struct pcm_array *arrays,
+                 int n)
+{
+    for (int k = 0; k < n_own; k++) {
+        int i = 0;
+        while (i < n && strcmp(arrays[i].name, own[k].name) != 0)
+            i++;
+        if (i == n || arrays[i].type != own[k].type ||
+            arrays[i].n_dims != own[k].n_dims || arrays[i].shape[0] != own[k].shape[0] ||
+            (own[k].n_dims == 2 && arrays[i].shape[1] != own[k].shape[1]))
+            return false;
+        memcpy(own[k].data, arrays[i].data, size_of(&own[k]));
+    }
+    return true;
+}
+
+static int load_core(struct pcm_chip *chip, int i, const struct pcm_array *arrays, int n)
+{
+    struct pcm_array own[CORE_ARRAYS];
+    struct pcm_core *core = chip->core[i] = chip_make_core(chip, i);
+    if (!core)
+        return -ENOMEM;
+    list_core(core, i, &chip->core_checksum[i], own);
+    if (!take(own, CORE_ARRAYS, arrays, n) ||
+        chip->core_checksum[i] != core_checksum(core))
+        return -EINVAL;
+    core_resume(core);
+    return 0;
+}
+
+static int load(struct pcm_chip *chip, const struct pcm_array *arrays, int n)
+{
+    struct pcm_array own[CHIP_ARRAYS];
+    list_chip(chip, own);
+    if (!take(own, CHIP_ARRAYS, arrays, n) || chip->version != VERSION)
+        return -EINVAL;
+    for (int i = 0; i < chip->params.n_cores; i++) {
+        int rc = chip->is_used[i] ? load_core(chip, i, arrays, n) : 0;
+        if (rc < 0)
+            return rc;
+    }
+    return checksum_of(chip) == chip->checksum ? 0 : -EINVAL;
+}
+
+int pcm_chip_load(struct pcm_chip *chip, const struct pcm_array *arrays, int n)
+{
+    struct pcm_chip *fresh = pcm_chip_create(&chip->params);
+    if (!fresh)
+        return -ENOMEM;
+    int rc = load(fresh, arrays, n);
+    if (rc == 0) { /* the fresh one keeps the old cores, and takes them along */
+        struct pcm_chip old = *chip;
+        *chip = *fresh;
+        *fresh = old;
+    }
+    pcm_chip_destroy(fresh);
+    return rc;
+}
