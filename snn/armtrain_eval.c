@@ -231,7 +231,7 @@ int armtrain_eval(const char *verb, const struct armtrain_eval_options *o,
     struct sweep s = {
         .n = o->n_weights, .p = o->p, .tip = tip, .context = arm, .png = o->png};
     int rc = load_networks(o, arm, nets, err);
-    if (rc == 0) {
+    if (rc == 0 && nets[0]) {
         tasks = open_tasks(o, nets[0], tip, arm, err);
         s.tasks = tasks;
         rc = tasks ? 0 : -ENOENT;
