@@ -101,12 +101,19 @@ void control_take_envelope(struct request *r, struct job *job)
 static const struct {
     const char *name;
     bool (*handle)(struct request *r);
-} commands[] = {{"hello", control_hello},   {"status", control_status},
-                {"teach", control_teach},   {"run", control_run},
-                {"stop", control_stop},     {"estop", control_estop},
-                {"reset", control_reset},   {"move", control_move},
-                {"home", control_home},     {"skills", control_skills},
-                {"forget", control_forget}, {"subscribe_info", control_subscribe_info}};
+} commands[] = {{"hello", control_hello},
+                {"status", control_status},
+                {"teach", control_teach},
+                {"run", control_run},
+                {"stop", control_stop},
+                {"estop", control_estop},
+                {"reset", control_reset},
+                {"move", control_move},
+                {"home", control_home},
+                {"skills", control_skills},
+                {"forget", control_forget},
+                {"chip", control_chip},
+                {"subscribe_info", control_subscribe_info}};
 
 static bool dispatch(struct request *r)
 {

@@ -45,9 +45,13 @@ void control_take_envelope(struct request *r, struct job *job);
 /* Refuses, with the names that are known. */
 bool control_unknown_skill(struct request *r, const char *name);
 
+/* Cores, writes and reads, for status. */
+json_t *control_chip_summary(const struct service *s);
+
 /* The commands. */
 bool control_hello(struct request *r);
 bool control_status(struct request *r);
+bool control_chip(struct request *r);
 bool control_subscribe_info(struct request *r);
 bool control_teach(struct request *r);
 bool control_skills(struct request *r);

@@ -30,24 +30,6 @@ bool control_hello(struct request *r)
     return true;
 }
 
-static json_t *chip_json(const struct service *s)
-{
-    uint64_t writes = 0, reads = 0;
-    for (int i = 0; i < s->skills.n; i++)
-        for (int k = 0; k < s->skills.skills[i]->n_segments; k++) {
-            struct pcm_core *core =
-                synapse_core(s->skills.skills[i]->segments[k].synapse);
-            if (!core)
-                continue;
-            struct pcm_core_view view = pcm_core_view(core);
-            writes += view.n_writes;
-            reads += view.n_reads;
-        }
-    return json_pack("{s:i, s:i, s:I, s:I}", "cores", s->cfg->pcm.cores, "cores_used",
-                     skill_cores_used(&s->skills), "writes", (json_int_t)writes, "reads",
-                     (json_int_t)reads);
-}
-
 bool control_status(struct request *r)
 {
     struct service *s = r->s;
@@ -66,7 +48,7 @@ bool control_status(struct request *r)
                                     telemetry_percentiles(&s->timing.bus), "overruns",
                                     (json_int_t)snap.overruns, "missed_replies",
                                     (json_int_t)snap.missed_replies),
-                          "chip", chip_json(s)));
+                          "chip", control_chip_summary(s)));
     json_object_set_new(r->out, "skill",
                         s->running ? json_string(s->running->name) : json_null());
     if (!snap.has_bus && *s->bus_err)

@@ -161,7 +161,6 @@ int pcm_chip_replace_column(struct pcm_chip *chip, int i, int col)
 
 struct pcm_chip_stats pcm_chip_stats(const struct pcm_chip *chip)
 {
-    const double energy_nJ = 52.9, time_s = 521e-9; /* of a 4-phase read of a core */
     struct pcm_chip_stats s = {0};
     for (int i = 0; i < chip->params.n_cores; i++)
         if (chip->core[i]) {
@@ -170,7 +169,7 @@ struct pcm_chip_stats pcm_chip_stats(const struct pcm_chip *chip)
             s.n_reads += v.n_reads;
             s.n_writes += v.n_writes;
         }
-    s.read_energy_nJ = energy_nJ * (double)s.n_reads;
-    s.read_time_s = time_s * (double)s.n_reads;
+    s.read_energy_nJ = PCM_READ_nJ * (double)s.n_reads;
+    s.read_time_s = PCM_READ_s * (double)s.n_reads;
     return s;
 }

@@ -52,6 +52,7 @@ int pcm_chip_replace_column(struct pcm_chip *chip, int i, int col);
 /* What a run would have cost in silicon.  Every core read is a 4-phase product of the
  * 64-core chip: 521 ns and 52.9 nJ (16.1 TOPS at 2.48 TOPS/W, Le Gallo et al., Nature
  * Electronics 2023, arXiv 2212.02872), analog tile alone; programming is not counted. */
+static const double PCM_READ_nJ = 52.9, PCM_READ_s = 521e-9;
 struct pcm_chip_stats {
     int n_used;
     uint64_t n_reads, n_writes;

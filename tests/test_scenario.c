@@ -252,6 +252,23 @@ Test(scenario, rubbish_gets_one_sentence_and_changes_nothing)
     cr_expect(rig_wait_state(&rig, "idle"));
 }
 
+Test(scenario, the_chip_tells_what_it_holds)
+{
+    cr_assert(rig_teach_sample(&rig, "wave"));
+    json_t *chip = rig_request(&rig, "{s:s}", "cmd", "chip");
+    json_t *cells = json_object_get(json_object_get(chip, "conductance"), "cells");
+    json_t *gain = json_object_get(chip, "compensation");
+    json_int_t sum = 0;
+    for (size_t b = 0; b < json_array_size(cells); b++)
+        sum += json_integer_value(json_array_get(cells, b));
+    cr_expect(eq(long, (long)sum, 256L * 226)); /* one core, every cell programmed */
+    cr_expect(eq(dbl, number(chip, "cores_used"), 1.0));
+    cr_expect(number(chip, "writes") > 256.0 * 226 &&
+              number(chip, "read_energy_nJ") > 0.0);
+    cr_expect(number(gain, "min") > 0.5 && number(gain, "max") < 2.0);
+    json_decref(chip);
+}
+
 Test(scenario, a_req_socket_is_answered_too)
 {
     char endpoint[128];
