@@ -112,7 +112,7 @@ test: deps-test ## sanitizers and valgrind first, then every test with the real 
 	@ARMD_BUILD=build/asan ASAN_OPTIONS=detect_leaks=0 build/asan/tests/run \
 	--filter '!(armsim|scenario)/*' -j2
 	@echo "--- unit and scenario tests"
-	@ARMD_BUILD=$(BUILD) $(BUILD)/tests/run -j2
+	@ARMD_BUILD=$(BUILD) $(BUILD)/tests/run -j1 # the real programs want the processors
 
 memcheck: deps-test ## a teaching under valgrind (which knows no AVX-512)
 	@$(MAKE) --no-print-directory -j2 BUILD=build/valgrind ARCH=x86-64-v3 CFLAGS="-O1 -g" all
