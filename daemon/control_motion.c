@@ -59,13 +59,13 @@ static bool command(struct request *r, enum loop_command_type type)
 
 bool control_stop(struct request *r)
 {
-    r->s->is_preparing = false; /* a run that has not begun will not */
+    r->s->is_run_cancelled = r->s->is_preparing; /* what has not begun will not */
     return command(r, COMMAND_STOP);
 }
 
 bool control_estop(struct request *r)
 {
-    r->s->is_preparing = false;
+    r->s->is_run_cancelled = r->s->is_preparing;
     return command(r, COMMAND_ESTOP);
 }
 

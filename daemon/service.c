@@ -175,8 +175,8 @@ static void taught(struct service *s, struct job *job)
 
 static void prepared(struct service *s, struct job *job)
 {
-    bool is_wanted = s->is_preparing; /* stop may have come in between */
-    s->is_preparing = false;
+    bool is_wanted = !s->is_run_cancelled;
+    s->is_preparing = s->is_run_cancelled = false;
     if (job->rehearsed_mm < 0.0) {
         telemetry_event(s, "forgotten",
                         json_pack("{s:s, s:s}", "name", job->skill->name, "reason",
@@ -245,7 +245,7 @@ static void end_step(struct service *s)
     if (s->ending == ENDING_NOT && is_terminated) {
         s->ending = ENDING_STOP;
         sd_notify(0, "STOPPING=1");
-        s->is_preparing = false;
+        s->is_run_cancelled = s->is_preparing;
         loop_command(s->loop, &(struct loop_command){.type = COMMAND_STOP});
     }
     if (s->ending != ENDING_STOP)

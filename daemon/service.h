@@ -28,14 +28,15 @@ struct service {
     zsock_t *control, *telemetry;
     struct skill_store skills;
 
-    int jobs;                 /* in the worker now */
-    bool is_opening, has_bus; /* the bus: being opened / with the loop */
-    bool is_teaching, is_preparing;
-    struct skill *running; /* accepted or in motion; NULL: none */
-    struct bus *old_bus;   /* dropped by the loop, to be closed */
-    int64_t retry_ns;      /* when to try the port again */
-    char bus_err[256];     /* why the port cannot be opened */
-    zlist_t *resets;       /* struct pending waiting for the loop's word */
+    int jobs;                       /* in the worker now */
+    bool is_opening, has_bus;       /* the bus: being opened / with the loop */
+    bool is_teaching, is_preparing; /* such a job is with the worker */
+    bool is_run_cancelled;          /* stop came before the run that is being prepared */
+    struct skill *running;          /* accepted or in motion; NULL: none */
+    struct bus *old_bus;            /* dropped by the loop, to be closed */
+    int64_t retry_ns;               /* when to try the port again */
+    char bus_err[256];              /* why the port cannot be opened */
+    zlist_t *resets;                /* struct pending waiting for the loop's word */
     struct loop_timing timing;
     uint64_t samples; /* seen, for decimation of `state` */
     double t0_s;      /* Unix time minus CLOCK_MONOTONIC, s */

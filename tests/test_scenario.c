@@ -160,6 +160,24 @@ Test(scenario, emergency_stop_is_latched_and_stop_is_not)
     cr_assert(rig_wait_state(&rig, "idle"));
 }
 
+/* stop comes while the run is still being prepared: it never begins */
+Test(scenario, a_stopped_run_does_not_come_back)
+{
+    cr_assert(rig_teach_sample(&rig, "wave"));
+    for (int i = 0; i < 10; i++) {
+        cr_assert(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "wave"));
+        cr_expect(rig_ok(&rig, "{s:s}", "cmd", "stop"));
+        cr_assert(rig_wait_state(&rig, "idle"));
+    }
+    zclock_sleep(200);
+    cr_expect(rig_wait_state(&rig, "idle"));
+    cr_expect(rig_ok(&rig, "{s:s, s:s}", "cmd", "forget", "name", "wave"));
+    json_t *status = rig_request(&rig, "{s:s}", "cmd", "status");
+    double q_rad = json_number_value(json_array_get(json_object_get(status, "q_rad"), 0));
+    cr_expect(fabs(q_rad) < 0.1, "it moved to %.3f rad", q_rad);
+    json_decref(status);
+}
+
 Test(scenario, a_move_ends_where_it_was_sent)
 {
     const double goal[4] = {0.4, -0.3, 0.2, 0.1};
