@@ -9,7 +9,7 @@
 #include <time.h> /* clock_gettime: compute_ms */
 
 #include "snn/eval.h"
-#include "snn/learner.h"
+#include "snn/lesson.h"
 
 struct teacher {
     struct teacher_params p;
@@ -119,11 +119,11 @@ static struct target segment_target(struct teacher *t, const struct trajectory_p
     return (struct target){s->steps, t->target, t->tip};
 }
 
-/* runs the segment; velocities with what is carried over go to omega (steps, joints) */
-static void rehearse(struct teacher *t, struct skill_segment *s, float *omega)
+/* velocities of a run of the segment with what is carried over, to omega (steps, joints) */
+static void add_carried(const struct teacher *t, const struct skill_segment *s,
+                        const float *own, float *omega)
 {
     const int J = t->net->p.joints;
-    const float *own = learner_run(t->learner, s->synapse, s->steps);
     for (int k = 0; k < s->steps; k++)
         for (int j = 0; j < J; j++)
             omega[k * J + j] = own[k * J + j] + carried(t->net, s, k, j);
@@ -160,35 +160,46 @@ static struct skill_quality measure(struct teacher *t, const struct skill *skill
                                   .omega_rmse_rad_s = sqrt(velocity / (steps * J))};
 }
 
+/* a segment while it is learned */
+struct lesson_context {
+    struct teacher *teacher;
+    const struct skill *skill;
+    const struct skill_segment *segment;
+    int first; /* step of the path */
+};
+
+static float *rehearsed(struct teacher *t, int update, int first)
+{
+    return t->omega + ((size_t)OMEGA_STEPS * update + first) * t->net->p.joints;
+}
+
+/* tip error in mm of an attempt, which is kept in omega[update] */
+static double judge(void *context, int update, const float *own)
+{
+    const struct lesson_context *c = context;
+    float *omega = rehearsed(c->teacher, update, c->first);
+    add_carried(c->teacher, c->segment, own, omega);
+    return measure(c->teacher, c->skill, c->first, c->segment->steps, omega).tip_rmse_mm;
+}
+
 /* learns one segment; omega[u] receives what it does after u updates */
 static int learn_segment(struct teacher *t, struct skill *skill, int index, int first,
                          int updates, double t_s)
 {
     struct skill_segment *s = &skill->segments[index];
-    const size_t stride = (size_t)OMEGA_STEPS * t->net->p.joints;
-    float *omega = t->omega + (size_t)first * t->net->p.joints;
     struct target target = segment_target(t, skill->path, s, first);
-    rehearse(t, s, omega);
-    double error_mm = INFINITY;
-    for (int u = 1; u <= updates; u++) {
-        if (error_mm <= t->p.stop_below_mm) { /* good enough: nothing more is written */
-            memcpy(omega + u * stride, omega + (u - 1) * stride,
-                   (size_t)s->steps * t->net->p.joints * sizeof(float));
-            continue;
-        }
-        if (u == 1)
-            learner_watch(t->learner, &target);
-        else
-            learner_compare(t->learner, &target);
-        int cells = learner_update(t->learner, s->synapse, 1.0f, t_s);
-        if (cells < 0)
-            return cells;
-        skill->quality[u].cells_written += cells;
-        skill->updates = u > skill->updates ? u : skill->updates;
-        rehearse(t, s, omega + u * stride);
-        error_mm = measure(t, skill, first, s->steps, omega + u * stride).tip_rmse_mm;
-    }
-    return 0;
+    struct lesson_context context = {t, skill, s, first};
+    struct lesson_params lesson = {.updates = updates, .enough = t->p.stop_below_mm};
+    int cells[SKILL_MAX_UPDATES + 1] = {0};
+    int made = lesson_learn(t->learner, s->synapse, &target, &lesson, t_s, judge,
+                            &context, cells);
+    for (int u = made + 1; made >= 0 && u <= updates; u++) /* nothing more was written */
+        memcpy(rehearsed(t, u, first), rehearsed(t, made, first),
+               (size_t)s->steps * t->net->p.joints * sizeof(float));
+    for (int u = 0; u <= made; u++)
+        skill->quality[u].cells_written += cells[u];
+    skill->updates = made > skill->updates ? made : skill->updates;
+    return made < 0 ? made : 0;
 }
 
 /* the readouts at the end of a segment, which the next one starts with */
@@ -201,8 +212,7 @@ static void pass_on(const struct network *net, const float *last_omega,
 
 static int learn_all(struct teacher *t, struct skill *skill, int updates, double t_s)
 {
-    const int J = t->net->p.joints, T = skill->path->steps, room = t->net->p.steps;
-    const size_t stride = (size_t)OMEGA_STEPS * J;
+    const int T = skill->path->steps, room = t->net->p.steps;
     for (int i = 0, first = 0; i < skill->n_segments; i++, first += room) {
         struct skill_segment *s = &skill->segments[i];
         s->steps = T - first < room ? T - first : room;
@@ -212,12 +222,12 @@ static int learn_all(struct teacher *t, struct skill *skill, int updates, double
         if (rc < 0)
             return rc;
         if (i + 1 < skill->n_segments)
-            pass_on(t->net, t->omega + updates * stride + (size_t)(first + room - 1) * J,
+            pass_on(t->net, rehearsed(t, updates, first + room - 1),
                     &skill->segments[i + 1]);
     }
     for (int u = 0; u <= skill->updates; u++) {
         double cells = skill->quality[u].cells_written;
-        skill->quality[u] = measure(t, skill, 0, T, t->omega + u * stride);
+        skill->quality[u] = measure(t, skill, 0, T, rehearsed(t, u, 0));
         skill->quality[u].cells_written = cells;
     }
     return 0;
@@ -282,6 +292,11 @@ static int relearn(struct teacher *t, struct skill *s, double t_s)
     return learn_all(t, s, updates, t_s);
 }
 
+static void rehearse(struct teacher *t, struct skill_segment *s, float *omega)
+{
+    add_carried(t, s, learner_run(t->learner, s->synapse, s->steps), omega);
+}
+
 double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_rehearsed,
                        bool *is_relearned)
 {
@@ -294,7 +309,7 @@ double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_r
     if (!is_rehearsed)
         return 0.0;
     for (int i = 0, first = 0; i < s->n_segments; first += s->segments[i++].steps)
-        rehearse(t, &s->segments[i], t->omega + (size_t)first * t->net->p.joints);
+        rehearse(t, &s->segments[i], rehearsed(t, 0, first));
     double mm = measure(t, s, 0, s->path->steps, t->omega).tip_rmse_mm;
     if (mm > 2.0 * s->quality[s->updates].tip_rmse_mm + 5.0) {
         if (relearn(t, s, t_s) < 0)

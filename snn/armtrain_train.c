@@ -63,6 +63,7 @@ static const struct number numbers[] = {
     {"rounding-step", N_FLOAT, AT(p.grad.step), 1e-6, 1,
      "of --rounding, in weight units"},
     {"rate-weight", N_FLOAT, AT(p.grad.rate_weight), 0, 1e4, "weight of firing rates"},
+    {"trainee-rate", N_FLOAT, AT(p.grad.trainee_rate), 0, 1, "spikes per step"},
     {"validate-every", N_INT, AT(p.validate_every), 1, 1e8, "iterations"},
     {"checkpoint-every", N_INT, AT(p.checkpoint_every), 1, 1e8, "iterations"},
     {"seed", N_SEED, AT(p.seed), 0, 1e15, "of weights and tasks"},

@@ -2,7 +2,6 @@
 #include "snn/eprop.h"
 
 #include <cblas.h>
-#include <string.h>
 
 void eprop_traces(const struct clock_params *clock, const struct rsnn_record *r,
                   float decay, float *trace)
@@ -30,20 +29,4 @@ void eprop_update(int steps, int n_in, int n, float eta, const float *trace,
                 rows, scratch, n, 0.0f, dw, n);
     for (int j = 0; j < n; j++)
         dw[(size_t)(n_in + j) * n + j] = 0.0f;
-}
-
-void eprop_error_signal(const struct rsnn_params *p, int steps, float gain, float *err,
-                        float *learning_signal)
-{
-    const int n_out = p->n_out;
-    const float kappa = p->readout_decay;
-    for (int t = steps - 1; t >= 0; t--)
-        for (int k = 0; k < n_out; k++) {
-            float *f = err + (size_t)t * n_out + k;
-            *f *= 1.0f - kappa;
-            if (t + 1 < steps)
-                *f += kappa * f[n_out];
-        }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, steps, p->lif.n, n_out, gain,
-                err, n_out, p->w_out, n_out, 0.0f, learning_signal, p->lif.n);
 }

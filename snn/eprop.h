@@ -21,11 +21,4 @@ void eprop_update(int steps, int n_in, int n, float eta, const float *trace,
                   const float *h, const float *learning_signal, float *scratch,
                   float *dw);
 
-/* Error-driven learning signal, L (T, n), from readout errors err (T, n_out), in readout
- * units: errors are filtered backwards in time with the readout's decay kappa and unit
- * gain, f(t) = kappa f(t + 1) + (1 - kappa) err(t), and go back through the readout
- * weights: L = gain f w_out^T.  err is overwritten by f. */
-void eprop_error_signal(const struct rsnn_params *p, int steps, float gain, float *err,
-                        float *learning_signal);
-
 #endif

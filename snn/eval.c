@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h> /* clock_gettime: figures of compute time only */
 
-#include "snn/learner.h"
+#include "snn/lesson.h"
 
 /* what a task left behind after each number of updates; arrays [(updates + 1)] */
 struct trail {
@@ -74,45 +74,78 @@ static struct synapse *make_synapse(const struct network *net,
     return syn;
 }
 
+/* one task while it is learned */
+struct lesson_context {
+    const struct network *net;
+    const struct eval_params *p;
+    struct learner *learner;
+    struct synapse *synapse;
+    const struct target *target;
+    struct trail *trail;
+    double t_s, start_s; /* of the devices; of the clock, where this update began */
+};
+
 /* the run that is measured: of devices that are age_s older, leaving no trace */
-static const float *run_aged(struct learner *l, struct synapse *syn,
-                             const struct eval_params *p, int steps, double t_s)
+static void run_aged(struct lesson_context *c, float *omega)
 {
-    struct pcm_core *core = synapse_core(syn);
+    struct pcm_core *core = synapse_core(c->synapse);
+    const int steps = c->target->steps;
+    const size_t size = (size_t)steps * c->net->p.joints;
     void *snapshot = malloc(pcm_core_snapshot_size());
     pcm_core_save(core, snapshot);
-    synapse_age(syn, t_s + p->age_s);
-    synapse_calibrate(syn);
-    const float *omega = learner_run(l, syn, steps);
+    synapse_age(c->synapse, c->t_s + c->p->age_s);
+    synapse_calibrate(c->synapse);
+    memcpy(omega, learner_run(c->learner, c->synapse, steps), size * sizeof(float));
     pcm_core_restore(core, snapshot);
     free(snapshot);
-    return omega;
+    learner_run(c->learner, c->synapse, steps); /* what the next update learns from */
 }
 
-static void learn_task(const struct network *net, const struct eval_params *p,
-                       struct learner *l, struct synapse *syn,
-                       const struct target *target, struct trail *trail)
+/* root mean square over time of the distance in joint space, rad */
+static double position_error(const struct network *net, const struct target *target,
+                             const float *omega)
 {
-    const size_t size = (size_t)target->steps * net->p.joints;
-    for (int u = 0; u <= p->updates; u++) {
-        double start = now_s(), t_s = 1.0 + u;
-        if (u == 1)
-            learner_watch(l, target);
-        else if (u > 1)
-            learner_compare(l, target);
-        trail->cells[u] = u ? learner_update(l, syn, 1.0f, t_s) : 0;
-        const float *omega = learner_run(l, syn, target->steps);
-        trail->seconds[u] = now_s() - start;
-        trail->trainee_rate[u] = rate_Hz(learner_trainee_record(l));
-        if (p->is_pcm && p->age_s > 0.0)
-            memcpy(trail->omega + u * size, run_aged(l, syn, p, target->steps, t_s),
-                   size * sizeof(float));
-        else
-            memcpy(trail->omega + u * size, omega, size * sizeof(float));
-        if (p->is_pcm && p->age_s > 0.0 && u < p->updates)
-            learner_run(l, syn, target->steps); /* what the next update learns from */
-    }
+    const int J = net->p.joints;
+    double q[NETWORK_MAX_JOINTS] = {0}, squares = 0.0;
+    for (int t = 0; t < target->steps; t++)
+        for (int k = 0; k < J; k++) {
+            int i = t * J + k;
+            q[k] += net->p.tick_s * (double)(omega[i] - target->omega_rad_s[i]);
+            squares += q[k] * q[k];
+        }
+    return sqrt(squares / target->steps);
+}
+
+static double judge(void *context, int update, const float *omega)
+{
+    struct lesson_context *c = context;
+    struct trail *trail = c->trail;
+    const size_t size = (size_t)c->target->steps * c->net->p.joints;
+    float *to = trail->omega + update * size;
+    trail->seconds[update] = now_s() - c->start_s;
+    trail->trainee_rate[update] = rate_Hz(learner_trainee_record(c->learner));
+    double error = position_error(c->net, c->target, omega);
+    if (c->p->is_pcm && c->p->age_s > 0.0)
+        run_aged(c, to);
+    else
+        memcpy(to, omega, size * sizeof(float));
+    return error;
+}
+
+static int learn_task(const struct network *net, const struct eval_params *p,
+                      struct learner *l, struct synapse *syn, const struct target *target,
+                      struct trail *trail)
+{
+    struct lesson_context context = {net, p, l, syn, target, trail, 1.0, now_s()};
+    struct lesson_params lesson = {.updates = p->updates, .enough = 0.0};
+    int cells[EVAL_MAX_UPDATES + 1] = {0};
+    int rc = lesson_learn(l, syn, target, &lesson, context.t_s, judge, &context, cells);
+    for (int u = 0; u <= p->updates; u++)
+        trail->cells[u] = cells[u];
+    for (int u = p->updates; u > 0; u--) /* since the start, so far */
+        trail->seconds[u] -= trail->seconds[u - 1];
     trail->lsg_rate = p->updates ? rate_Hz(learner_lsg_record(l)) : 0.0;
+    return rc;
 }
 
 static struct target target_of(const struct task_set *tasks, int i)
@@ -140,7 +173,7 @@ static int learn_all(const struct network *net, const struct task_set *tasks,
             struct synapse *syn = failed ? NULL : make_synapse(net, p, chosen[i], w);
             if (syn) {
                 struct target target = target_of(tasks, chosen[i]);
-                learn_task(net, p, l, syn, &target, &trails[i]);
+                failed |= learn_task(net, p, l, syn, &target, &trails[i]) < 0;
             }
             failed |= !syn;
             synapse_destroy(syn);

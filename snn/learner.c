@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "snn/eprop.h"
+#include "snn/newton.h"
 
 struct learner {
     const struct network *net;
@@ -20,6 +21,7 @@ struct learner {
     float *error;                /* (T, joints) */
     float *omega;                /* (T, joints) */
     float *delta;                /* (rows, n) */
+    struct newton *newton;
 };
 
 static int allocate(struct learner *l)
@@ -35,10 +37,11 @@ static int allocate(struct learner *l)
     l->error = calloc(T * p->joints, sizeof(float));
     l->omega = calloc(T * p->joints, sizeof(float));
     l->delta = calloc(rows * n, sizeof(float));
+    l->newton = newton_create(&l->trainee, p->steps, (int)rows, p->tick_s);
     struct synapse_params lsg = {.rows = p->lsg.n, .cols = p->lsg.n};
     l->lsg_synapse = synapse_ideal_create(&lsg, l->net->w[LSG_REC]);
     return l->x && l->current && l->signal && l->trace && l->scratch && l->error &&
-                   l->omega && l->delta && l->lsg_synapse
+                   l->omega && l->delta && l->newton && l->lsg_synapse
                ? 0
                : -1;
 }
@@ -71,6 +74,7 @@ void learner_destroy(struct learner *l)
     rsnn_record_destroy(&l->trainee_record);
     rsnn_record_destroy(&l->lsg_record);
     synapse_destroy(l->lsg_synapse);
+    newton_destroy(l->newton);
     free(l->x);
     free(l->current);
     free(l->signal);
@@ -103,16 +107,15 @@ void learner_watch(struct learner *l, const struct target *target)
 void learner_compare(struct learner *l, const struct target *target)
 {
     const struct network_params *p = &l->net->p;
+    const struct rsnn_record *r = &l->trainee_record;
     const int J = p->joints;
-    for (int k = 0; k < J; k++) {
-        float position = 0.0f; /* accumulated error, rad */
-        for (int t = 0; t < target->steps; t++) {
-            float e = l->omega[t * J + k] - target->omega_rad_s[t * J + k];
-            position += e * (float)p->tick_s;
-            l->error[t * J + k] = (e + p->feedback_pull * position) / p->joint_scale[k];
-        }
-    }
-    eprop_error_signal(&l->trainee, target->steps, p->feedback_rate, l->error, l->signal);
+    for (int t = 0; t < target->steps; t++)
+        for (int k = 0; k < J; k++)
+            l->error[t * J + k] = (l->omega[t * J + k] - target->omega_rad_s[t * J + k]) /
+                                  p->joint_scale[k];
+    eprop_traces(&p->clock, r, l->trainee.lif.decay, l->trace);
+    newton_signal(l->newton, &p->correction, target->steps, l->trace, r->h, l->error,
+                  p->learning_rate, l->signal);
 }
 
 int learner_update(struct learner *l, struct synapse *trainee, float rate, double t_s)

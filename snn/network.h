@@ -12,6 +12,7 @@
 
 #include "snn/clock.h"
 #include "snn/code.h"
+#include "snn/newton.h"
 #include "snn/rsnn.h"
 
 enum { NETWORK_MAX_JOINTS = 8 };
@@ -32,9 +33,8 @@ struct network_params {
     struct clock_params clock;
     struct code_params code;
     struct layer_params trainee, lsg;
-    float learning_rate; /* eta of the first update (natural e-prop) */
-    float feedback_rate; /* of error-driven updates: times eta, see eprop.h */
-    float feedback_pull; /* 1/s: weight of the position error in them */
+    float learning_rate;                   /* eta of the first update (natural e-prop) */
+    struct newton_params correction;       /* updates after the first */
     float joint_scale[NETWORK_MAX_JOINTS]; /* rad/s for a readout of 1 */
 };
 

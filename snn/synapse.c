@@ -36,6 +36,16 @@ int synapse_update(struct synapse *s, const float *dw, double t_s)
     return s->ops->update(s, dw, t_s);
 }
 
+void synapse_targets(const struct synapse *s, float *w)
+{
+    s->ops->targets(s, w);
+}
+
+int synapse_retarget(struct synapse *s, const float *w, double t_s)
+{
+    return s->ops->retarget(s, w, t_s);
+}
+
 void synapse_begin_trial(struct synapse *s)
 {
     if (s->ops->begin_trial)
@@ -50,6 +60,11 @@ int synapse_age(struct synapse *s, double t_s)
 int synapse_calibrate(struct synapse *s)
 {
     return s->ops->calibrate ? s->ops->calibrate(s) : 0;
+}
+
+size_t synapse_count(const struct synapse *s)
+{
+    return (size_t)s->params.rows * s->params.cols;
 }
 
 struct pcm_core *synapse_core(struct synapse *s)
@@ -157,6 +172,24 @@ static int ideal_update(struct synapse *s, const float *dw, double t_s)
     return written;
 }
 
+static void ideal_targets(const struct synapse *s, float *w)
+{
+    const struct synapse_ideal *ideal = (const struct synapse_ideal *)s;
+    memcpy(w, ideal->w, (size_t)s->params.rows * s->params.cols * sizeof(float));
+}
+
+static int ideal_retarget(struct synapse *s, const float *w, double t_s)
+{
+    (void)t_s;
+    struct synapse_ideal *ideal = (struct synapse_ideal *)s;
+    int written = 0;
+    for (int i = 0; i < s->params.rows * s->params.cols; i++) {
+        written += ideal->w[i] != w[i];
+        ideal->w[i] = w[i];
+    }
+    return written;
+}
+
 static void ideal_destroy(struct synapse *s)
 {
     free(s->chance);
@@ -166,6 +199,8 @@ static void ideal_destroy(struct synapse *s)
 static const struct synapse_ops ideal_ops = {.read = ideal_read,
                                              .program = ideal_program,
                                              .update = ideal_update,
+                                             .targets = ideal_targets,
+                                             .retarget = ideal_retarget,
                                              .destroy = ideal_destroy};
 
 struct synapse *synapse_ideal_create(const struct synapse_params *p, float *w)

@@ -9,6 +9,7 @@
 #ifndef SNN_SYNAPSE_H
 #define SNN_SYNAPSE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pcm/core.h"
@@ -52,12 +53,20 @@ void synapse_read(struct synapse *s, const uint16_t *active, int n_active,
 int synapse_program(struct synapse *s, const float *w, double t_s);
 int synapse_update(struct synapse *s, const float *dw, double t_s);
 
+/* What was last asked of every cell, w[rows * cols] / write those cells again whose target
+ * is another than in w: takes updates back, but for the noise of programming.  Cells
+ * written, or -errno. */
+void synapse_targets(const struct synapse *s, float *w);
+int synapse_retarget(struct synapse *s, const float *w, double t_s);
+
 /* Before a run: read noise that is frozen within a trial is drawn anew (PCM_READ_BANDS). */
 void synapse_begin_trial(struct synapse *s);
 
 /* Let devices age to t_s (no effect on ideal ones); compensate drift by reading. */
 int synapse_age(struct synapse *s, double t_s);
 int synapse_calibrate(struct synapse *s);
+
+size_t synapse_count(const struct synapse *s); /* rows * cols */
 
 /* The core behind a PCM block, NULL for an ideal one. */
 struct pcm_core *synapse_core(struct synapse *s);

@@ -10,6 +10,8 @@ struct synapse_ops {
     void (*read)(struct synapse *s, const uint16_t *active, int n_active, float *current);
     int (*program)(struct synapse *s, const float *w, double t_s);
     int (*update)(struct synapse *s, const float *dw, double t_s);
+    void (*targets)(const struct synapse *s, float *w);
+    int (*retarget)(struct synapse *s, const float *w, double t_s);
     void (*begin_trial)(struct synapse *s);    /* NULL: reads know no trials */
     int (*age)(struct synapse *s, double t_s); /* NULL: does not age */
     int (*calibrate)(struct synapse *s);       /* NULL: nothing to calibrate */

@@ -142,6 +142,33 @@ static int pcm_update(struct synapse *base, const float *dw, double t_s)
     return rc < 0 ? rc : n;
 }
 
+static void pcm_targets(const struct synapse *base, float *w)
+{
+    const struct synapse_pcm *s = (const struct synapse_pcm *)base;
+    const struct synapse_params *p = &base->params;
+    const float *target = pcm_core_view(base->core).target;
+    for (int i = 0; i < p->rows; i++)
+        for (int j = 0; j < p->cols; j++)
+            w[i * p->cols + j] = target[i * PCM_COLS + j] * s->row_gain[i] * s->scale[j];
+}
+
+static int pcm_retarget(struct synapse *base, const float *w, double t_s)
+{
+    struct synapse_pcm *s = (struct synapse_pcm *)base;
+    const struct synapse_params *p = &base->params;
+    const float *target = pcm_core_view(base->core).target;
+    const float same = 1e-6f; /* of the range: what the way to weights and back rounds */
+    int n = 0;
+    for (int i = 0; i < p->rows; i++)
+        for (int j = 0; j < p->cols; j++) {
+            float goal = w[i * p->cols + j] / (s->row_gain[i] * s->scale[j]);
+            if (fabsf(goal - target[i * PCM_COLS + j]) > same)
+                s->writes[n++] = (struct pcm_write){(uint8_t)i, (uint8_t)j, goal};
+        }
+    int rc = pcm_core_program(base->core, s->writes, n, t_s);
+    return rc < 0 ? rc : n;
+}
+
 static void pcm_begin_trial(struct synapse *base)
 {
     pcm_core_begin_trial(base->core);
@@ -164,6 +191,8 @@ static void pcm_destroy(struct synapse *base)
 static const struct synapse_ops pcm_ops = {.read = pcm_read,
                                            .program = pcm_program,
                                            .update = pcm_update,
+                                           .targets = pcm_targets,
+                                           .retarget = pcm_retarget,
                                            .begin_trial = pcm_begin_trial,
                                            .age = pcm_age,
                                            .calibrate = pcm_calibrate,

@@ -48,8 +48,9 @@ static const struct field {
     FIELD("lsg.tau_a_steps", F_FLOAT, lsg.tau_a),
     FIELD("lsg.refractory_steps", F_INT, lsg.refractory_steps),
     FIELD("learning_rate", F_FLOAT, learning_rate),
-    FIELD("feedback_rate", F_FLOAT, feedback_rate),
-    FIELD("feedback_pull_per_s", F_FLOAT, feedback_pull),
+    FIELD("correction.damping", F_FLOAT, correction.damping),
+    FIELD("correction.gain", F_FLOAT, correction.gain),
+    FIELD("correction.position_weight_per_s2", F_FLOAT, correction.position_weight),
 #undef FIELD
 };
 enum { N_FIELDS = sizeof(fields) / sizeof(fields[0]), VALUE_LEN = 32 };
@@ -171,6 +172,8 @@ static int read_params(const struct safetensors *f, const char *path,
     }
     for (int i = 0; i < N_FIELDS; i++) {
         const char *value = safetensors_meta(f, fields[i].key);
+        if (!value && strncmp(fields[i].key, "correction.", 11) == 0)
+            continue; /* older files: p holds the defaults */
         if (!value || scan_field(value, &fields[i], p) < 0) {
             snprintf(err, err_len, "%s: metadata '%s' is %s", path, fields[i].key,
                      value ? "not a number" : "missing");
