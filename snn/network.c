@@ -57,6 +57,8 @@ struct network_params network_params_default(int joints)
                                   .units = 16,
                                   .range_rad_s = 3.2f,
                                   .sd_rad_s = 0.4f};
+    p.trainee.refractory_steps =
+        1; /* a step lasts 10 ms; spikes are what resolution is made of */
     p.trainee.n = PCM_ROWS - p.clock.channels; /* clock and neurons fill one core */
     p.lsg.n = 256;
     p.lsg.n_adaptive = 77; /* 30 %, as in the paper */
@@ -194,7 +196,7 @@ struct rsnn_params network_lsg(const struct network *net)
 }
 
 /* random stream of network_init: one event a tensor */
-enum { INIT_DOMAIN = 0x494e4954, BROADCAST_GAIN = 120 };
+enum { INIT_DOMAIN = 0x494e4954, BROADCAST_GAIN = 300 };
 
 static void fill_normal(struct network *net, enum network_tensor tensor, uint64_t seed,
                         float sd)
@@ -206,7 +208,8 @@ static void fill_normal(struct network *net, enum network_tensor tensor, uint64_
         net->w[tensor][i] *= sd;
 }
 
-/* neuron j prefers the moment j / n of the clock and listens to channels near it */
+/* neuron j prefers the moment j / n of the clock and listens to channels near it: to four
+ * of them in earnest, so that it can fire often enough to be read out finely */
 static void init_time_cells(struct network *net)
 {
     int channels = net->p.clock.channels, n = net->p.trainee.n;
@@ -214,7 +217,7 @@ static void init_time_cells(struct network *net)
         for (int j = 0; j < n; j++) {
             float d = (float)c - (float)(channels - 1) * (float)j / (float)n;
             float *w = &net->w[TRAINEE_IN][c * n + j]; /* holds 0.2 N(0, 1) */
-            *w = 0.5f * expf(-0.5f * d * d) * (1.0f + *w);
+            *w = 0.5f * expf(-0.125f * d * d) * (1.0f + *w);
         }
 }
 
@@ -259,7 +262,8 @@ void network_init(struct network *net, uint64_t seed)
     fill_normal(net, LSG_OUT, seed, 0.01f * glorot_sd);
     fill_normal(net, TRAINEE_IN, seed, 0.2f);
     fill_normal(net, TRAINEE_REC, seed, 0.03f);
-    fill_normal(net, TRAINEE_OUT, seed, 0.0114f); /* sd of the published readout */
+    fill_normal(net, TRAINEE_OUT, seed,
+                0.0057f); /* half the sd of the published readout */
     init_time_cells(net);
     init_readout(net);
     init_broadcast(net);

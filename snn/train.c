@@ -38,7 +38,7 @@ struct train_params train_params_default(void)
         .final_rate = 1e-5f,
         .grad = {.position_weight = 8.0f,
                  .rate_weight = 0.25f,
-                 .trainee_rate = 0.02f,
+                 .trainee_rate = 0.12f,
                  .lsg_rate = 0.01f,
                  .rounding = ROUND_NONE,
                  .step = 0.0625f},
