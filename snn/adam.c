@@ -24,8 +24,21 @@ void adam_destroy(struct adam_state *s)
     s->m = s->v = NULL;
 }
 
-float adam_step(const struct adam_params *p, struct adam_state *s, float rate,
-                const float *gradient, float *w)
+static void step_part(const struct adam_params *p, size_t n, float rate, float epsilon,
+                      float scale, const float *restrict gradient, float *restrict m,
+                      float *restrict v, float *restrict w)
+{
+    for (size_t i = 0; i < n; i++) {
+        float g = scale * gradient[i];
+        m[i] += (1.0f - p->beta1) * (g - m[i]);
+        v[i] += (1.0f - p->beta2) * (g * g - v[i]);
+        w[i] -= rate * m[i] / (sqrtf(v[i]) + epsilon);
+    }
+}
+
+float adam_step(const struct adam_params *p, struct adam_state *s,
+                const struct adam_part *parts, int n_parts, const float *gradient,
+                float *w)
 {
     double squares = 0.0;
     for (size_t i = 0; i < s->n; i++)
@@ -37,14 +50,10 @@ float adam_step(const struct adam_params *p, struct adam_state *s, float rate,
     s->steps++;
     double c1 = 1.0 - pow((double)p->beta1, (double)s->steps);
     double c2 = 1.0 - pow((double)p->beta2, (double)s->steps);
-    float rate_t = (float)((double)rate * sqrt(c2) / c1);
-    float epsilon_t = p->epsilon * (float)sqrt(c2);
-    float *restrict m = s->m, *restrict v = s->v;
-    for (size_t i = 0; i < s->n; i++) {
-        float g = scale * gradient[i];
-        m[i] += (1.0f - p->beta1) * (g - m[i]);
-        v[i] += (1.0f - p->beta2) * (g * g - v[i]);
-        w[i] -= rate_t * m[i] / (sqrtf(v[i]) + epsilon_t);
-    }
+    size_t at = 0;
+    for (int k = 0; k < n_parts; at += parts[k++].n)
+        step_part(p, parts[k].n, (float)((double)parts[k].rate * sqrt(c2) / c1),
+                  p->epsilon * (float)sqrt(c2), scale, gradient + at, s->m + at,
+                  s->v + at, w + at);
     return norm;
 }

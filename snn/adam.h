@@ -21,9 +21,16 @@ extern const struct adam_params adam_default; /* 0.9, 0.999, 1e-7 (Keras), norm 
 int adam_create(struct adam_state *s, size_t n); /* slow; 0 or -ENOMEM */
 void adam_destroy(struct adam_state *s);
 
-/* One step down the gradient; returns its norm before clipping.  A gradient that is not
- * finite changes nothing (and the norm says so). */
-float adam_step(const struct adam_params *p, struct adam_state *s, float rate,
-                const float *gradient, float *w);
+/* The weights lie one after the other in parts that learn at rates of their own. */
+struct adam_part {
+    size_t n;
+    float rate;
+};
+
+/* One step down the gradient, parts adding up to s->n; returns its norm before clipping.
+ * A gradient that is not finite changes nothing (and the norm says so). */
+float adam_step(const struct adam_params *p, struct adam_state *s,
+                const struct adam_part *parts, int n_parts, const float *gradient,
+                float *w);
 
 #endif

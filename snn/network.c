@@ -41,7 +41,7 @@ struct network_params network_params_paper(void)
                 .tau_a = 600,
                 .refractory_steps = 5},
         .learning_rate = 1e-4f,
-        .correction = {.damping = 0.3f, .gain = 2.0f, .position_weight = 30.0f},
+        .correction = {.damping = 0.1f, .gain = 2.5f, .position_weight = 100.0f},
         .joint_scale = {1, 1, 1, 1, 1, 1, 1, 1},
     };
 }

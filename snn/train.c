@@ -116,6 +116,22 @@ static float rate_at(const struct train_params *p, int iteration)
     return warm * (p->final_rate + (p->rate - p->final_rate) * cosine);
 }
 
+/* large weights may go far in a step, the small ones of the readout may not */
+static float step_network(struct train *t)
+{
+    static const float share[NETWORK_TENSORS] = {
+        [LSG_IN] = 1.0f,     [LSG_REC] = 1.0f,    [LSG_OUT] = 1.0f,
+        [LSG_DIRECT] = 4.0f, [TRAINEE_IN] = 1.0f, [TRAINEE_REC] = 1.0f,
+        [TRAINEE_OUT] = 0.3f};
+    struct adam_part parts[NETWORK_TENSORS];
+    for (int i = 0; i < NETWORK_TENSORS; i++)
+        parts[i] = (struct adam_part){(size_t)network_rows(&t->net->p, i) *
+                                          network_cols(&t->net->p, i),
+                                      share[i] * rate_at(&t->p, t->iteration)};
+    return adam_step(&adam_default, &t->adam, parts, NETWORK_TENSORS, t->gradient,
+                     t->net->w[0]);
+}
+
 static void draw_tasks(struct train *t)
 {
     struct task_params tasks = tasks_of(t, t->p.seed);
@@ -156,8 +172,7 @@ int train_step(struct train *t, struct train_progress *progress)
     gp.seed = t->p.seed;
     struct grad_result r = grad_compute(t->grad, &gp, t->p.batch, t->omega, NULL,
                                         (uint64_t)t->iteration, t->gradient);
-    float norm = adam_step(&adam_default, &t->adam, rate_at(&t->p, t->iteration),
-                           t->gradient, t->net->w[0]);
+    float norm = step_network(t);
     t->iteration++;
     *progress = (struct train_progress){.iteration = t->iteration,
                                         .iterations = t->p.iterations,
