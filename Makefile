@@ -30,6 +30,8 @@ DEPS := build-essential pkg-config libserialport-dev libczmq-dev libzmq3-dev lib
 DEPS_TEST  := libcriterion-dev valgrind systemd
 DEPS_LINT  := clang libclang-rt-14-dev libomp-dev clang-format clang-tidy cppcheck
 DEPS_BENCH := rt-tests
+# compared with where present; large, so that no other target installs them
+DEPS_TORCH := python3-torch python3-numpy
 
 MODULES  := pcm snn robot daemon
 PROGRAMS := armd armctl armsim armtrain
@@ -89,7 +91,9 @@ deps-lint:
 	$(call install_missing,$(DEPS) $(DEPS_LINT) $(DEPS_TEST))
 deps-bench:
 	$(call install_missing,$(DEPS) $(DEPS_BENCH))
-.PHONY: deps deps-test deps-lint deps-bench
+deps-torch: ## PyTorch, which make test and make bench compare with
+	$(call install_missing,$(DEPS_TORCH))
+.PHONY: deps deps-test deps-lint deps-bench deps-torch
 
 # pkg-config answers once the packages are there, hence a make of its own
 demo: deps ## teach two paths to a simulated arm, run them, draw them
