@@ -10,14 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon/loop.h"
 #include "daemon/teacher.h"
 #include "pcm/philox.h"
+#include "snn/adam.h"
 #include "snn/forward.h"
 #include "snn/grad.h"
 #include "snn/task.h"
 #include "snn/weights.h"
+#include "tests/support_torch.h"
 
 void bench_pcm(void);
 
@@ -153,11 +156,41 @@ static void bench_teach(void)
 
 /* ---- meta-training -------------------------------------------------------- */
 
-static double iteration_s(const struct network_params *np, int batch, int threads)
+struct iteration {
+    double seconds, loss; /* median; loss before the first */
+};
+
+/* gradient and Adam, a few times; changes the weights */
+static struct iteration iterate(struct network *net, const struct torch_case *c)
 {
+    enum { TIMES = 5 };
+    struct grad *g = grad_create(net, c->batch);
+    float *gradient = malloc(sizeof(float) * net->n_weights);
+    struct adam_state adam;
+    struct iteration result = {0};
+    double times[TIMES];
+    adam_create(&adam, net->n_weights);
+    for (int i = 0; i < TIMES; i++) {
+        double start = now_ns();
+        struct grad_result r = grad_compute(g, c->params, c->batch, c->omega_rad_s,
+                                            c->tip_m, (uint64_t)i, gradient);
+        adam_step(&adam_default, &adam, 1e-3f, gradient, net->w[0]);
+        times[i] = 1e-9 * (now_ns() - start);
+        result.loss = i ? result.loss : r.loss;
+    }
+    result.seconds = median(times, TIMES);
+    free(gradient);
+    adam_destroy(&adam);
+    grad_destroy(g);
+    return result;
+}
+
+/* with a path, writes the case for PyTorch before it starts */
+static struct iteration time_iteration(const struct network_params *np, int batch,
+                                       int threads, const char *path)
+{
+    char err[256] = "";
     struct network *net = network_create(np);
-    network_init(net, 1);
-    struct grad *g = grad_create(net, batch);
     struct grad_params gp = {.position_weight = 8,
                              .rate_weight = 0.25f,
                              .trainee_rate = 0.02f,
@@ -165,35 +198,61 @@ static double iteration_s(const struct network_params *np, int batch, int thread
     struct task_params tasks = task_params_default(np->steps, np->joints, 0.01, 1);
     float *omega = malloc(sizeof(float) * batch * np->steps * np->joints);
     float *tip = calloc((size_t)batch * np->steps * 3, sizeof(float));
-    float *gradient = malloc(sizeof(float) * net->n_weights);
-    double times[5];
+    struct torch_case c = {
+        .net = net, .params = &gp, .batch = batch, .omega_rad_s = omega, .tip_m = tip};
+    network_init(net, 1);
     for (int b = 0; b < batch; b++)
         task_sample(&tasks, (uint64_t)b, omega + b * np->steps * np->joints);
+    if (path && torch_write(path, &c, err, sizeof(err)) < 0)
+        printf("  %s\n", err);
     omp_set_num_threads(threads);
-    for (int i = 0; i < 5; i++) {
-        double start = now_ns();
-        grad_compute(g, &gp, batch, omega, tip, (uint64_t)i, gradient);
-        times[i] = 1e-9 * (now_ns() - start);
-    }
+    struct iteration result = iterate(net, &c);
     free(omega);
     free(tip);
-    free(gradient);
-    grad_destroy(g);
     network_destroy(net);
-    return median(times, 5);
+    return result;
+}
+
+/* the same iterations of the case at `path` in PyTorch, on one core as well */
+static void bench_torch(const char *path, struct iteration ours)
+{
+    char command[128];
+    struct iteration peer = {0};
+    snprintf(command, sizeof(command),
+             "/usr/bin/python3 -B tests/torch_bench.py %s 2>/dev/null", path);
+    FILE *in = popen(command, "r");
+    int n = in ? fscanf(in, "%lf %lf", &peer.loss, &peer.seconds) : 0;
+    if (!in || pclose(in) != 0 || n != 2) {
+        puts("  PyTorch: the comparison did not run");
+        return;
+    }
+    row("PyTorch, the same, one core", peer.seconds, "s");
+    row("PyTorch over ours", peer.seconds / ours.seconds, "x");
+    if (fabs(peer.loss - ours.loss) > 1e-3 * fabs(ours.loss))
+        printf("  not the same computation: loss %g, PyTorch %g\n", ours.loss, peer.loss);
 }
 
 static void bench_training(void)
 {
     struct network_params ours = network_params_default(2),
                           paper = network_params_paper();
-    puts("meta-training, one iteration (gradient of a batch)");
-    double one = iteration_s(&ours, 48, 1), two = iteration_s(&ours, 48, 2);
+    char path[] = "/tmp/armd-bench-XXXXXX";
+    int fd = torch_is_there() ? mkstemp(path) : -1;
+    puts("meta-training, one iteration (gradient of a batch, Adam)");
+    double one = time_iteration(&ours, 48, 1, NULL).seconds;
+    double two = time_iteration(&ours, 48, 2, NULL).seconds;
     row("ours (226 + 256 neurons), batch 48, one core", one, "s");
     row("ours, batch 48, two cores", two, "s");
     row("one core over two", one / two, "x");
-    row("the paper's size (250 + 800), batch 90, one core", iteration_s(&paper, 90, 1),
-        "s");
+    struct iteration big = time_iteration(&paper, 90, 1, fd < 0 ? NULL : path);
+    row("the paper's size (250 + 800), batch 90, one core", big.seconds, "s");
+    if (fd < 0) {
+        puts("  " TORCH_MISSING);
+        return;
+    }
+    bench_torch(path, big);
+    close(fd);
+    unlink(path);
 }
 
 /* ---- the loop ------------------------------------------------------------- */

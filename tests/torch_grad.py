@@ -36,7 +36,7 @@ def compare(net, task, ours):
 
 def first_run(net, task):
     _, constant = gradients(net, task)
-    for live in (("rate",), ("rate", "trace"), ("rate", "trace", "slope")):
+    for live in (("rate",), ("rate", "z"), ("rate", "z", "h")):
         print("first run passes on:", ", ".join(live))
         _, full = gradients(net, task, live=live)
         for name, g in full.items():

@@ -104,9 +104,9 @@ def pseudo_derivative(layer, above, is_ready):
 
 def run(layer, current, w_rec):
     """current (T, B, n); w_rec (n, n), or (B, n, n) when every task has weights of its own.
-    Spikes z and pseudo-derivatives h, (T, B, n); h here can itself be differentiated."""
+    Spikes z (T, B, n), and what pseudo-derivatives are made of, step by step."""
     z = v = b = silent = torch.zeros_like(current[0])
-    everything = []
+    spikes, aboves, ready = [], [], []
     for i in current.unbind(0):
         back = z @ w_rec if w_rec.dim() == 2 else torch.bmm(z[:, None], w_rec)[:, 0]
         threshold = layer.v_th
@@ -121,9 +121,8 @@ def run(layer, current, w_rec):
         z = Spike.apply(above, h, is_ready)
         with torch.no_grad():
             silent = torch.where(z > 0, layer.silent, silent - 1)
-        everything.append((z, above, is_ready))
-    z, above, is_ready = (torch.stack(x) for x in zip(*everything))
-    return SimpleNamespace(z=z, h=pseudo_derivative(layer, above, is_ready))
+        spikes.append(z), aboves.append(above), ready.append(is_ready)
+    return SimpleNamespace(z=torch.stack(spikes), above=aboves, is_ready=ready)
 
 
 def trainee_run(net, w_in, w_rec):
@@ -152,15 +151,15 @@ def eprop(net, last, signal):
 
 
 def meta_loss(net, task, updates=(watch,), live=()):
-    """E of grad.h.  `live` names what of the run before an update passes gradient on:
-    "rate" its own term in E, "trace" its spikes in the update, "slope" its h there."""
+    """E of grad.h.  `live` names what of the run before an update passes gradient on: its
+    spikes "z", pseudo-derivatives "h" and readout "y" in the update, its "rate" in E."""
     w_in, w_rec = net.w["trainee.w_in"][None], net.w["trainee.w_rec"][None]
     w_rec = w_rec * net.trainee.no_self
     runs, lsg = [trainee_run(net, w_in, w_rec)], None
     for signal_of in updates:
-        last = SimpleNamespace(**vars(runs[-1]))
-        last.z = last.z if "trace" in live else last.z.detach()
-        last.h = last.h if "slope" in live else last.h.detach()
+        last = {"z": runs[-1].z, "y": runs[-1].y, "h": pseudo_derivative(
+            net.trainee, torch.stack(runs[-1].above), torch.stack(runs[-1].is_ready))}
+        last = SimpleNamespace(**{k: x if k in live else x.detach() for k, x in last.items()})
         signal, spikes = signal_of(net, task, last)
         lsg = lsg if spikes is None else spikes
         change = eprop(net, last, signal)
