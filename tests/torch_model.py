@@ -50,13 +50,12 @@ class Network:
         n, n_adaptive = int(get("n")), int(get("n_alif"))
         beta = torch.zeros(n, dtype=self.dtype)
         beta[n - n_adaptive:] = get("beta")  # the last ones have a moving threshold
-        kernels = [self.filter(get(tau)) for tau in ("tau_m_steps", "tau_out_steps")]
         return SimpleNamespace(
             gamma=np.exp(-1 / get("tau_m_steps")), rho=np.exp(-1 / get("tau_a_steps", 600)),
             v_th=get("v_th"), dampening=get("dampening"), silent=get("refractory_steps") - 1,
             beta=beta if n_adaptive else None,
             no_self=1 - torch.eye(n, dtype=self.dtype),  # no neuron drives itself
-            trace=kernels[0], readout=kernels[1])
+            trace=self.filter(get("tau_m_steps")), readout=self.filter(get("tau_out_steps")))
 
     def filter(self, tau):
         """(T, T) matrix of y(t) = exp(-1 / tau) y(t - 1) + x(t)"""
@@ -106,7 +105,7 @@ def run(layer, current, w_rec):
     """current (T, B, n); w_rec (n, n), or (B, n, n) when every task has weights of its own.
     Spikes z (T, B, n), and what pseudo-derivatives are made of, step by step."""
     z = v = b = silent = torch.zeros_like(current[0])
-    spikes, aboves, ready = [], [], []
+    steps = []
     for i in current.unbind(0):
         back = z @ w_rec if w_rec.dim() == 2 else torch.bmm(z[:, None], w_rec)[:, 0]
         threshold = layer.v_th
@@ -121,8 +120,9 @@ def run(layer, current, w_rec):
         z = Spike.apply(above, h, is_ready)
         with torch.no_grad():
             silent = torch.where(z > 0, layer.silent, silent - 1)
-        spikes.append(z), aboves.append(above), ready.append(is_ready)
-    return SimpleNamespace(z=torch.stack(spikes), above=aboves, is_ready=ready)
+        steps.append((z, above, is_ready))
+    spikes, above, is_ready = zip(*steps)
+    return SimpleNamespace(z=torch.stack(spikes), above=above, is_ready=is_ready)
 
 
 def trainee_run(net, w_in, w_rec):
