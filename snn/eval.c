@@ -14,6 +14,9 @@
 struct trail {
     float *omega; /* (updates + 1, steps, joints) */
     double cells[EVAL_MAX_UPDATES + 1], seconds[EVAL_MAX_UPDATES + 1];
+    struct pulse_counts {
+        double set, reset, read_back, read;
+    } pulses[EVAL_MAX_UPDATES + 1]; /* of the core, since it was made */
     double trainee_rate[EVAL_MAX_UPDATES + 1], lsg_rate;
 };
 
@@ -58,7 +61,8 @@ static struct synapse *make_synapse(const struct network *net,
     struct synapse_pcm_params pcm = {
         .core = pcm_core_default_params(p->profile, p->seed, (uint32_t)task),
         .margin = 1.2f,
-        .calibration_reads = p->calibration_reads};
+        .calibration_reads = p->calibration_reads,
+        .programming = p->programming};
     pcm.core.adc_bits = p->adc_bits;
     pcm.core.read_noise = p->read_noise;
     pcm.core.prog_noise_scale = p->prog_noise_scale;
@@ -72,6 +76,15 @@ static struct synapse *make_synapse(const struct network *net,
         synapse_calibrate(syn);
     }
     return syn;
+}
+
+static struct pulse_counts count_pulses(struct synapse *syn)
+{
+    if (!synapse_core(syn))
+        return (struct pulse_counts){0};
+    struct pcm_core_view v = pcm_core_view(synapse_core(syn));
+    return (struct pulse_counts){(double)v.n_set, (double)v.n_reset,
+                                 (double)v.n_read_backs, (double)v.n_reads};
 }
 
 /* the run that is measured: of devices that are age_s older, leaving no trace */
@@ -103,6 +116,7 @@ static void learn_task(const struct network *net, const struct eval_params *p,
         trail->cells[u] = u ? learner_update(l, syn, 1.0f, t_s) : 0;
         const float *omega = learner_run(l, syn, target->steps);
         trail->seconds[u] = now_s() - start;
+        trail->pulses[u] = count_pulses(syn);
         trail->trainee_rate[u] = rate_Hz(learner_trainee_record(l));
         if (p->is_pcm && p->age_s > 0.0)
             memcpy(trail->omega + u * size, run_aged(l, syn, p, target->steps, t_s),
@@ -217,6 +231,13 @@ static void summarise(const struct network *net, const struct task_set *tasks,
                                      tip, context);
         omega_err[i] = eval_omega_rmse(target.steps, J, omega, target.omega_rad_s);
         f->cells_written += trails[i].cells[u] / n;
+        struct pulse_counts now = trails[i].pulses[u], last = {0};
+        if (u > 0)
+            last = trails[i].pulses[u - 1];
+        f->set_pulses += (now.set - last.set) / n;
+        f->reset_pulses += (now.reset - last.reset) / n;
+        f->reads += (now.read_back - last.read_back) / n;
+        f->core_reads += (now.read - last.read) / n;
         f->trainee_rate_Hz += trails[i].trainee_rate[u] / n;
         f->lsg_rate_Hz += trails[i].lsg_rate / n;
         f->ms_per_task += 1e3 * trails[i].seconds[u] / n;
