@@ -68,6 +68,7 @@ static struct teacher_params teacher_params(const struct config *cfg)
                                .stop_below_mm = cfg->learning.stop_below_mm};
     p.pcm.core = pcm_core_default_params(pcm_profile_find(cfg->pcm.profile), p.seed, 0);
     p.pcm.core.adc_bits = cfg->pcm.adc_bits;
+    p.pcm.programming = cfg->pcm.programming;
     p.pcm.margin = 1.2f;
     p.pcm.calibration_reads =
         cfg->pcm.compensate == COMPENSATE_PER_COLUMN ? CALIBRATION_READS : 0;

@@ -12,12 +12,8 @@ enum { FILE_MAX_BYTES = 1 << 20, KEY_LEN = 64 };
 static const char *const drivers[] = {"dynamixel", "feetech", NULL};
 static const char *const on_exits[] = {"hold", "park", "limp", NULL};
 static const char *const backends[] = {"ideal", "pcm", NULL};
-static const char *const profiles[] = {"aihwkit", "hermes-1dev", "hermes-2dev", "quiet",
-                                       NULL};
-static const char *const roundings[] = {[ROUND_NONE] = "none",
-                                        [ROUND_NEAREST] = "nearest",
-                                        [ROUND_STOCHASTIC] = "stochastic",
-                                        NULL};
+static const char *const profiles[] = {"aihwkit",    "hermes-1dev", "hermes-2dev",
+                                       "nandakumar", "quiet",       NULL};
 static const char *const compensations[] = {"per-column", "none", NULL};
 static const char *const tracks[] = {"velocity", "target", "open", NULL};
 static const char *const policies[] = {"require", "prefer", "off", NULL};
@@ -49,13 +45,17 @@ static const struct field fields[] = {
     {"network.seed", FIELD_INT, AT(network.seed), 0, 2147483647, "1",
      "of every random stream; same seed, same run", NULL},
     {"pcm.profile", FIELD_TEXT, AT(pcm.profile), SIZE(pcm.profile), "hermes-2dev",
-     "device law: aihwkit, hermes-1dev, hermes-2dev or quiet", profiles},
+     "device law: aihwkit, hermes-1dev, hermes-2dev, nandakumar or quiet", profiles},
     {"pcm.cores", FIELD_INT, AT(pcm.cores), 1, 64, "16",
      "256 x 256 cores on the chip, one per segment of a skill", NULL},
     {"pcm.rounding", FIELD_WORD, AT(pcm.rounding), 0, 0, "stochastic",
-     "of updates to whole steps: stochastic, nearest or none", roundings},
+     "how updates reach cells: stochastic, nearest or none of rounding to whole steps, "
+     "carry (the rest waits), one-sided (SET pulses, no RESET)", rounding_names},
+    {"pcm.programming", FIELD_WORD, AT(pcm.programming), 0, 0, "target",
+     "how cells get there: target (open loop) or verify (pulses and read-back)",
+     programming_names},
     {"pcm.update_step", FIELD_NUMBER, AT(pcm.update_step), 1e-6, 1, "0.0625",
-     "smallest change of a cell, as a share of its range", NULL},
+     "smallest change of a cell, as a share of its range; not of one-sided pulses", NULL},
     {"pcm.adc_bits", FIELD_INT, AT(pcm.adc_bits), 0, 12, "8",
      "resolution of a column read, 4 to 12; 0: exact", NULL},
     {"pcm.compensate", FIELD_WORD, AT(pcm.compensate), 0, 0, "per-column",
@@ -260,6 +260,13 @@ static void check_relations(struct load *l)
     if (c->pcm.adc_bits > 0 && c->pcm.adc_bits < 4)
         config_reader_blame(&l->r, field_line(l, "pcm.adc_bits"), "pcm.adc_bits",
                             "%d is neither 0 nor 4 to 12", c->pcm.adc_bits);
+    if (c->network.backend == BACKEND_IDEAL && c->pcm.rounding == ROUND_ONE_SIDED)
+        config_reader_blame(&l->r, field_line(l, "pcm.rounding"), "pcm.rounding",
+                            "one-sided sends pulses to devices, and network.backend "
+                            "is ideal");
+    if (c->network.backend == BACKEND_IDEAL && c->pcm.programming == PROGRAM_VERIFY)
+        config_reader_blame(&l->r, field_line(l, "pcm.programming"), "pcm.programming",
+                            "verify reads devices back, and network.backend is ideal");
     if (!strcmp(c->control.endpoint, c->telemetry.endpoint))
         config_reader_blame(&l->r, field_line(l, "telemetry.endpoint"),
                             "telemetry.endpoint", "is the same as control.endpoint");

@@ -49,6 +49,7 @@ struct config {
         char profile[CONFIG_WORD_LEN]; /* for pcm_profile_find */
         int cores;
         enum rounding rounding;
+        enum programming programming;
         double update_step; /* smallest change of a cell, as a share of its range */
         int adc_bits;       /* 0: no quantisation */
         enum config_compensate compensate;

@@ -10,7 +10,7 @@ enum { BINS = 16 };
 
 struct chip_sums {
     int cores;
-    uint64_t writes, reads;
+    uint64_t writes, reads, set, reset, read_backs, refreshed, missed;
     double g_max_uS, youngest_s, oldest_s; /* age of the cells */
     double gain_min, gain_max, gain_sum;   /* compensation of the columns */
     uint64_t count[BINS], cells;           /* devices that are not in RESET, by g now */
@@ -28,8 +28,9 @@ static void add_cells(const struct pcm_core *core, const struct pcm_core_view *v
         int bin = (int)(BINS * g_uS / sums->g_max_uS);
         sums->count[bin < BINS ? bin : BINS - 1]++;
         sums->cells++;
-        sums->youngest_s = fmin(sums->youngest_s, t_s - view->t_prog_s[i]);
-        sums->oldest_s = fmax(sums->oldest_s, t_s - view->t_prog_s[i]);
+        double last_s = fmax(view->t_prog_s[i], view->t_neg_s[i]);
+        sums->youngest_s = fmin(sums->youngest_s, t_s - last_s);
+        sums->oldest_s = fmax(sums->oldest_s, t_s - last_s);
     }
 }
 
@@ -40,6 +41,11 @@ static void add_core(const struct pcm_core *core, double t_s, bool has_cells,
     sums->cores++;
     sums->writes += view.n_writes;
     sums->reads += view.n_reads;
+    sums->set += view.n_set;
+    sums->reset += view.n_reset;
+    sums->read_backs += view.n_read_backs;
+    sums->refreshed += view.n_refreshed;
+    sums->missed += view.n_missed;
     for (int c = 0; c < PCM_COLS; c++) {
         double gain = (double)view.compensation[c];
         sums->gain_min = fmin(sums->gain_min, gain);
@@ -91,6 +97,13 @@ bool control_chip(struct request *r)
                           "conductance", "bin_uS", sums.g_max_uS / BINS, "cells", count,
                           "read_energy_nJ", PCM_READ_nJ * (double)sums.reads,
                           "read_time_us", 1e6 * PCM_READ_s * (double)sums.reads));
+    json_object_update_new(
+        r->out,
+        json_pack("{s:{s:I, s:I, s:I, s:I, s:I, s:f}}", "programming", "set_pulses",
+                  (json_int_t)sums.set, "reset_pulses", (json_int_t)sums.reset, "reads",
+                  (json_int_t)sums.read_backs, "refreshed", (json_int_t)sums.refreshed,
+                  "missed", (json_int_t)sums.missed, "energy_nJ",
+                  PCM_SET_nJ * (double)sums.set + PCM_RESET_nJ * (double)sums.reset));
     if (sums.cells)
         json_object_update_new(r->out, json_pack("{s:{s:f, s:f}, s:{s:f, s:f, s:f}}",
                                                  "age_s", "youngest", sums.youngest_s,

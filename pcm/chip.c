@@ -168,8 +168,12 @@ struct pcm_chip_stats pcm_chip_stats(const struct pcm_chip *chip)
             s.n_used++;
             s.n_reads += v.n_reads;
             s.n_writes += v.n_writes;
+            s.n_set += v.n_set;
+            s.n_reset += v.n_reset;
+            s.n_read_backs += v.n_read_backs;
         }
     s.read_energy_nJ = PCM_READ_nJ * (double)s.n_reads;
     s.read_time_s = PCM_READ_s * (double)s.n_reads;
+    s.program_energy_nJ = PCM_SET_nJ * (double)s.n_set + PCM_RESET_nJ * (double)s.n_reset;
     return s;
 }

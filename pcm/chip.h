@@ -51,12 +51,17 @@ int pcm_chip_replace_column(struct pcm_chip *chip, int i, int col);
 
 /* What a run would have cost in silicon.  Every core read is a 4-phase product of the
  * 64-core chip: 521 ns and 52.9 nJ (16.1 TOPS at 2.48 TOPS/W, Le Gallo et al., Nature
- * Electronics 2023, arXiv 2212.02872), analog tile alone; programming is not counted. */
+ * Electronics 2023, arXiv 2212.02872), analog tile alone.  No energy of the pulses of these
+ * devices is published; what stands for it is a 90 nm memory that switches whole bits, an
+ * upper bound for a partial SET: 13.5 pJ a SET, 19.2 pJ a RESET (Lee et al., Architecting
+ * PCM as a scalable DRAM alternative, ISCA 2009, quoted second-hand). */
 static const double PCM_READ_nJ = 52.9, PCM_READ_s = 521e-9;
+static const double PCM_SET_nJ = 0.0135, PCM_RESET_nJ = 0.0192;
 struct pcm_chip_stats {
     int n_used;
     uint64_t n_reads, n_writes;
-    double read_energy_nJ, read_time_s;
+    uint64_t n_set, n_reset, n_read_backs; /* of single devices, see pcm/core.h */
+    double read_energy_nJ, read_time_s, program_energy_nJ;
 };
 struct pcm_chip_stats pcm_chip_stats(const struct pcm_chip *chip);
 

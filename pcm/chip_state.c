@@ -12,7 +12,7 @@
 
 #include "pcm/core_impl.h"
 
-enum { VERSION = 1, CORE_ARRAYS = 14, CHIP_ARRAYS = 6 };
+enum { VERSION = 2, CORE_ARRAYS = 19, CHIP_ARRAYS = 6 };
 
 static struct pcm_array array(const char *prefix, const char *name,
                               enum pcm_array_type type, int64_t rows, int64_t cols,
@@ -41,13 +41,18 @@ static void list_core(struct pcm_core *core, int i, uint64_t *checksum,
     snprintf(p, sizeof(p), "core%d", i);
     out[n++] = array(p, "checksum", PCM_U64, 1, 0, checksum);
     out[n++] = array(p, "clock_s", PCM_F64, 1, 0, &s->t_s);
-    out[n++] = array(p, "counters", PCM_U64, 4 + CORE_OCTAVES, 0, &s->n_reads);
+    out[n++] = array(p, "counters", PCM_U64, CORE_COUNTERS, 0, &s->n_reads);
     out[n++] = array(p, "t_prog_s", PCM_F64, PCM_ROWS, PCM_COLS, s->t_prog_s);
     out[n++] = array(p, "target", PCM_F32, PCM_ROWS, PCM_COLS, s->target);
     out[n++] = array(p, "g_pos_uS", PCM_F32, PCM_ROWS, PCM_COLS, s->g_pos_uS);
     out[n++] = array(p, "g_neg_uS", PCM_F32, PCM_ROWS, PCM_COLS, s->g_neg_uS);
     out[n++] = array(p, "nu_pos", PCM_F32, PCM_ROWS, PCM_COLS, s->nu_pos);
     out[n++] = array(p, "nu_neg", PCM_F32, PCM_ROWS, PCM_COLS, s->nu_neg);
+    out[n++] = array(p, "t_neg_s", PCM_F64, PCM_ROWS, PCM_COLS, s->t_neg_s);
+    out[n++] = array(p, "carry", PCM_F32, PCM_ROWS, PCM_COLS, s->carry);
+    out[n++] = array(p, "shared", PCM_F32, PCM_ROWS, PCM_COLS, s->shared);
+    out[n++] = array(p, "since_pos", PCM_U8, PCM_ROWS, PCM_COLS, s->since_pos);
+    out[n++] = array(p, "since_neg", PCM_U8, PCM_ROWS, PCM_COLS, s->since_neg);
     out[n++] = array(p, "writes", PCM_U32, PCM_ROWS, PCM_COLS, s->writes);
     out[n++] = array(p, "compensation", PCM_F32, PCM_COLS, 0, s->compensation);
     out[n++] = array(p, "temperature_K", PCM_F32, 2, 0, &s->temperature_K);
@@ -56,10 +61,10 @@ static void list_core(struct pcm_core *core, int i, uint64_t *checksum,
 }
 _Static_assert(offsetof(struct core_state, t_prog_s) -
                        offsetof(struct core_state, n_reads) ==
-                   8 * (4 + CORE_OCTAVES),
+                   8 * CORE_COUNTERS,
                "counters lie side by side");
-_Static_assert(sizeof(struct core_state) == 8 + 8 * (4 + CORE_OCTAVES) +
-                                                PCM_CELLS * (8 + 5 * 4 + 4 + 2) +
+_Static_assert(sizeof(struct core_state) == 8 + 8 * CORE_COUNTERS +
+                                                PCM_CELLS * (2 * 8 + 7 * 4 + 4 + 4) +
                                                 4 * PCM_COLS + 8,
                "every member of the state is listed");
 

@@ -171,7 +171,12 @@ static void store_batch(struct pcm_core *core, const struct batch *b, int n, dou
         s->g_neg_uS[cell] = b->g_uS[1][l];
         s->nu_pos[cell] = b->nu[0][l];
         s->nu_neg[cell] = b->nu[1][l];
-        s->t_prog_s[cell] = t_s;
+        s->t_prog_s[cell] = s->t_neg_s[cell] = t_s;
+        s->shared[cell] = 0.0f;
+        s->since_pos[cell] = b->r[0][l] > 0.0f ? UINT8_MAX : 0;
+        s->since_neg[cell] = b->r[1][l] > 0.0f ? UINT8_MAX : 0;
+        s->n_set += b->target[l] != 0.0f;
+        s->n_reset += b->target[l] != 0.0f ? 1 : 2;
         core_fault_hold(core, cell);
         core->is_stale[cell / PCM_COLS] = true;
     }
@@ -222,7 +227,7 @@ int pcm_core_age(struct pcm_core *core, double t_s)
     return 0;
 }
 
-/* ln of (age + t0) / t0, and of (age + t0 + t_read) / (2 t_read), of n cells. */
+/* ln of (age + t0) / t0, and of (age + t0 + t_read) / (2 t_read), of n devices. */
 static void age_logs(const struct pcm_core *core, const double *restrict t_prog_s, int n,
                      float *restrict ln_age, float *restrict band)
 {
@@ -236,6 +241,13 @@ static void age_logs(const struct pcm_core *core, const double *restrict t_prog_
     }
 }
 
+/* Exponent of (age + t0) / t0 per unit of nu. */
+static float drift_rate(const struct pcm_core *core)
+{
+    return -core->params.drift_scale *
+           (core->state.relaxed_K / core->state.temperature_K);
+}
+
 static void devices_now(const struct pcm_core *core, const float *restrict g_prog_uS,
                         const float *restrict nu, int n, const float *restrict ln_age,
                         const float *restrict band, float *restrict g_uS,
@@ -244,11 +256,13 @@ static void devices_now(const struct pcm_core *core, const float *restrict g_pro
     float r[PCM_COLS] = {0}, q[PCM_COLS];
     const struct pcm_core_params *p = &core->params;
     float per_g_max = 1.0f / p->profile->g_max_uS;
-    float drift = -p->drift_scale * (core->state.relaxed_K / core->state.temperature_K);
+    float drift = drift_rate(core);
     float heat = pcm_core_activation(core);
     float noise = p->read_noise_scale;
-    for (int c = 0; c < n; c++)
-        r[c] = g_prog_uS[c] * per_g_max;
+    for (int c = 0; c < n; c++) {
+        float x = g_prog_uS[c] * per_g_max;
+        r[c] = x < CORE_R_MAX ? x : CORE_R_MAX;
+    }
     pcm_law_eval(&p->profile->read_q, r, q, n);
     for (int c = 0; c < n; c++) {
         float amorphous = r[c] < 1.0f ? 1.0f - r[c] : 0.0f;
@@ -261,13 +275,27 @@ static void devices_now(const struct pcm_core *core, const float *restrict g_pro
 void core_cells_now(const struct pcm_core *core, int first, int n, struct core_cells *out)
 {
     const struct core_state *s = &core->state;
-    /* cppcheck-suppress ctuuninitvar ; an array of out, only its address is taken */
-    float ln_age[PCM_COLS], *band = out->band;
-    age_logs(core, s->t_prog_s + first, n, ln_age, band);
-    devices_now(core, s->g_pos_uS + first, s->nu_pos + first, n, ln_age, band,
+    const double *t_pos_s = s->t_prog_s + first, *t_neg_s = s->t_neg_s + first;
+    size_t size = (size_t)n * sizeof(float);
+    float ln_age[PCM_COLS];
+    age_logs(core, t_pos_s, n, ln_age, out->band_pos);
+    devices_now(core, s->g_pos_uS + first, s->nu_pos + first, n, ln_age, out->band_pos,
                 out->g_pos_uS, out->var_pos);
-    devices_now(core, s->g_neg_uS + first, s->nu_neg + first, n, ln_age, band,
+    if (memcmp(t_pos_s, t_neg_s, (size_t)n * sizeof(*t_pos_s)) == 0)
+        memcpy(out->band_neg, out->band_pos, size); /* as a rule */
+    else
+        age_logs(core, t_neg_s, n, ln_age, out->band_neg);
+    devices_now(core, s->g_neg_uS + first, s->nu_neg + first, n, ln_age, out->band_neg,
                 out->g_neg_uS, out->var_neg);
+}
+
+float core_drifted_uS(const struct pcm_core *core, uint32_t cell, bool is_neg)
+{
+    const struct core_state *s = &core->state;
+    float ln_age, band, nu = (is_neg ? s->nu_neg : s->nu_pos)[cell];
+    age_logs(core, (is_neg ? s->t_neg_s : s->t_prog_s) + cell, 1, &ln_age, &band);
+    float g_uS = (is_neg ? s->g_neg_uS : s->g_pos_uS)[cell];
+    return g_uS * vmath_exp(drift_rate(core) * nu * ln_age);
 }
 
 static void refresh_row(struct pcm_core *core, int row)
@@ -302,6 +330,8 @@ struct pcm_core_view pcm_core_view(const struct pcm_core *core)
         .nu_pos = s->nu_pos,
         .nu_neg = s->nu_neg,
         .t_prog_s = s->t_prog_s,
+        .t_neg_s = s->t_neg_s,
+        .carry = s->carry,
         .fault_pos = s->fault_pos,
         .fault_neg = s->fault_neg,
         .writes = s->writes,
@@ -310,6 +340,11 @@ struct pcm_core_view pcm_core_view(const struct pcm_core *core)
         .n_reads = s->n_reads,
         .n_writes = s->n_writes,
         .n_trials = s->n_trials,
+        .n_set = s->n_set,
+        .n_reset = s->n_reset,
+        .n_read_backs = s->n_read_backs,
+        .n_refreshed = s->n_refreshed,
+        .n_missed = s->n_missed,
     };
 }
 

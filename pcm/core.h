@@ -29,11 +29,13 @@ struct pcm_core;
 struct pcm_core *pcm_core_create(const struct pcm_core_params *params);
 void pcm_core_destroy(struct pcm_core *core); /* NULL is fine */
 
-/* Slow.  Programs n cells at t_s (write-verify residual of the profile: noise, a drift
- * exponent of its own).  A cell not listed keeps its devices; of one listed twice the
- * last target counts.  The result does not depend on the order of writes, nor on how they
- * are split over calls at one t_s.  -EINVAL, with nothing written, for a clock that ran
- * backwards or a target that is not finite. */
+/* Slow.  Programs n cells at t_s, open loop: write-verify residual of the profile (noise,
+ * a drift exponent of its own).  A cell not listed keeps its devices; of one listed twice
+ * the last target counts.  The result does not depend on the order of writes, nor on how
+ * they are split over calls at one t_s.  -EINVAL, with nothing written, for a clock that
+ * ran backwards or a target that is not finite.
+ * Counts as one SET on the device of the target's sign and one RESET on the other, two
+ * RESETs for 0: the least it takes; what led to the published residual is not known. */
 int pcm_core_program(struct pcm_core *core, const struct pcm_write *writes, int n,
                      double t_s);
 
@@ -72,12 +74,15 @@ struct pcm_core_view {
     const float *target;              /* signed, relative to g_max */
     const float *g_pos_uS, *g_neg_uS; /* right after programming, at t0 */
     const float *nu_pos, *nu_neg;
-    const double *t_prog_s;
-    const uint8_t *fault_pos, *fault_neg; /* enum pcm_fault */
-    const uint32_t *writes;               /* how often a cell was programmed */
-    const float *compensation;            /* [PCM_COLS] */
-    double t_s;                           /* last time seen */
-    uint64_t n_reads, n_writes, n_trials; /* of the core, since create */
+    const double *t_prog_s, *t_neg_s;      /* of g+ and of g- */
+    const float *carry;                    /* change not yet written, relative to g_max */
+    const uint8_t *fault_pos, *fault_neg;  /* enum pcm_fault */
+    const uint32_t *writes;                /* how often a cell was programmed */
+    const float *compensation;             /* [PCM_COLS] */
+    double t_s;                            /* last time seen */
+    uint64_t n_reads, n_writes, n_trials;  /* since create: reads of the core, cells */
+    uint64_t n_set, n_reset, n_read_backs; /* pulses on single devices, reads of them */
+    uint64_t n_refreshed, n_missed;        /* pairs; devices given up (core_pulse.h) */
 };
 struct pcm_core_view pcm_core_view(const struct pcm_core *core);
 

@@ -20,18 +20,25 @@ enum core_domain {
     CORE_DOMAIN_PULSE
 };
 enum { CORE_OCTAVES = 24 /* enough for trials of 2^26 steps */, CACHE_LINE = 64 };
+enum { CORE_COUNTERS = 9 + CORE_OCTAVES }; /* of struct core_state, side by side */
 
 /* Whole in a snapshot, hence without pointers; no padding between members. */
 struct core_state {
     double t_s;
     uint64_t n_reads, n_writes, n_trials;
-    uint64_t trial_step;                 /* reads in this trial */
-    uint64_t octave_event[CORE_OCTAVES]; /* draw that an octave holds */
-    double t_prog_s[PCM_CELLS];
+    uint64_t trial_step; /* reads in this trial */
+    uint64_t n_set, n_reset, n_read_backs, n_refreshed, n_missed;
+    uint64_t octave_event[CORE_OCTAVES];            /* draw that an octave holds */
+    double t_prog_s[PCM_CELLS], t_neg_s[PCM_CELLS]; /* of g+ and of g- */
     float target[PCM_CELLS];
     float g_pos_uS[PCM_CELLS], g_neg_uS[PCM_CELLS]; /* as programmed */
     float nu_pos[PCM_CELLS], nu_neg[PCM_CELLS];
+    float carry[PCM_CELLS]; /* core_pulse.h */
+    float
+        shared[PCM_CELLS]; /* what the digital side thinks both devices of a pair hold, */
+                           /* beside |target| on one of them; relative to g_max */
     uint32_t writes[PCM_CELLS];
+    uint8_t since_pos[PCM_CELLS], since_neg[PCM_CELLS]; /* SETs since RESET, 255: more */
     float compensation[PCM_COLS];
     float temperature_K, relaxed_K; /* now; while drifting */
     uint8_t fault_pos[PCM_CELLS], fault_neg[PCM_CELLS];
@@ -69,11 +76,18 @@ struct core_cells {
     _Alignas(CACHE_LINE) float g_neg_uS[PCM_COLS];
     _Alignas(CACHE_LINE) float var_pos[PCM_COLS]; /* uS^2 */
     _Alignas(CACHE_LINE) float var_neg[PCM_COLS];
-    _Alignas(CACHE_LINE) float band[PCM_COLS]; /* var / (Q g)^2 */
+    _Alignas(CACHE_LINE) float band_pos[PCM_COLS]; /* var / (Q g)^2 */
+    _Alignas(CACHE_LINE) float band_neg[PCM_COLS];
 };
 /* n <= PCM_COLS cells from cell `first` on. */
 void core_cells_now(const struct pcm_core *core, int first, int n,
                     struct core_cells *out);
+
+/* Laws of r are taken no further: pulses may lift a device far above its range. */
+#define CORE_R_MAX 1.25f
+
+/* One device at state.t_s: what drift has left of it, at room temperature. */
+float core_drifted_uS(const struct pcm_core *core, uint32_t cell, bool is_neg);
 
 /* Broken devices (core_fault.c): drawn when a core is made; kept as they are. */
 void core_fault_init(struct pcm_core *core);

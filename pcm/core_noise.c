@@ -2,15 +2,18 @@
  *
  * A device has noise of spectral density (Q g)^2 / f.  Sampled every dt in trials of length
  * T, in units of (Q g)^2:
- *     frozen   ln((t + t_read) / T)    a normal for each cell and trial
- *     octaves  ln(T / (2 dt)) - W      below
+ *     frozen   the rest                a normal for each cell and trial
+ *     octaves  below                   in all ln(T / (2 dt)) and some 1.3 more
  *     white    ln(dt / t_read) + W     a normal for each column and read
- * Octaves are Voss's sum of held values (Gardner 1978): value k is drawn anew at a read
- * with probability 2^-(k+1), at most one of them at a read, which gives each a Lorentzian
- * spectrum, an octave apart; with variances ln 2 they add up to 1 / f.  W = 1.3 is the
- * member that changes at every read; it was chosen for the flattest f S(f), which stays
- * within 0.85 and 1.05 from 4 / T to 1 / (4 dt).  The slowest member takes what is left,
- * so that variances add up exactly.
+ * which together are ln((t + t_read) / (2 t_read)) exactly.  Octaves are Voss's sum of
+ * held values (Gardner 1978): value k is drawn anew at a read with probability 2^-(k+1),
+ * at most one of them at a read, which gives each a Lorentzian spectrum, an octave apart;
+ * with variances ln 2 they add up to 1 / f.  The members at the ends stand for those that
+ * are not there: the first three and W, which changes at every read, were fitted once for
+ * the flattest f S(f) up to 1 / (2 dt); the slowest one is set here so that f S(f) is 0.92
+ * at 1 / T, and its variance below that frequency is taken from the frozen part.  f S(f)
+ * then stays within 0.90 and 1.10 from 1 / T to 1 / (2 dt) for 250 reads, within 0.88
+ * and 1.12 for any number from 32 on; with fewer there are no octaves, and all is white.
  *
  * There are 256 traces.  In a trial the device pair (row, column) sees trace
  * (shift[row] + column) mod 256 with a random sign; shift is a random permutation.  Rows of
@@ -25,7 +28,9 @@
 
 #include "pcm/vmath.h"
 
-static const float ln_2 = 0.693147181f, fastest = 1.3f;
+static const float ln_2 = 0.693147181f, fastest = 0.206f; /* W */
+static const float first[] = {2.231f, 0.284f, 0.806f};    /* octaves 0, 1, 2 */
+enum { N_FIRST = sizeof(first) / sizeof(first[0]), READS_MIN = 32 };
 
 static struct philox_stream stream(const struct pcm_core *core, uint32_t domain)
 {
@@ -38,23 +43,48 @@ static uint64_t event_of(const struct pcm_core *core, uint64_t number)
     return core->state.n_trials << 32 | number;
 }
 
+/* Spectral density at f (of reads) of an octave of variance 1. */
+static float lorentzian(int k, float f)
+{
+    float sine, cosine, rate = 1.0f / (float)(UINT32_C(2) << k);
+    vmath_sincos_turn((uint32_t)(f * 0x1p31f), &sine, &cosine); /* of pi f */
+    return 2.0f * rate * (2.0f - rate) /
+           (rate * rate + 4.0f * (1.0f - rate) * sine * sine);
+}
+
+/* Variances of the n > N_FIRST octaves of a trial of n_reads, in all no more than `room`. */
+static float fit_octaves(float *sd, int n, float n_reads, float room)
+{
+    float f = 1.0f / n_reads, density = 2.0f * fastest, sum = 0.0f;
+    for (int k = 0; k < n; k++) {
+        float variance = k < N_FIRST ? first[k] : ln_2;
+        if (k == n - 1) {
+            variance = (0.92f / f - density) / lorentzian(k, f);
+            variance = variance < room - sum ? variance : room - sum;
+        }
+        density += variance * lorentzian(k, f);
+        sum += variance;
+        sd[k] = sqrtf(variance);
+    }
+    return sum;
+}
+
 void core_noise_init(struct pcm_core *core)
 {
     const struct pcm_core_params *p = &core->params;
     struct core_bands *b = &core->bands;
     if (!core_has_bands(core))
         return;
-    float slow = vmath_ln(p->trial_s / (2.0f * p->step_s));
-    float quick = vmath_ln(p->step_s / p->profile->t_read_s);
-    int n = (int)(slow / ln_2 - 1.5f); /* octaves that fit under the fastest member */
-    n = n < 0 ? 0 : n > CORE_OCTAVES ? CORE_OCTAVES : n;
+    float n_reads = p->trial_s / p->step_s, slow = vmath_ln(0.5f * n_reads);
+    float t_read_s = p->profile->t_read_s, quick = vmath_ln(p->step_s / t_read_s);
+    float young = vmath_ln((p->profile->t0_s + t_read_s) / (2.0f * t_read_s));
+    int n = (int)(slow / ln_2 - 1.0f);
+    n = n_reads < READS_MIN ? 0 : n <= N_FIRST ? N_FIRST + 1 : n;
+    n = n > CORE_OCTAVES ? CORE_OCTAVES : n;
     b->n_octaves = n;
-    b->moving = slow + quick;
-    for (int k = 0; k < n; k++) {
-        float variance = k < n - 1 ? ln_2 : slow - fastest - (float)(n - 1) * ln_2;
-        b->octave_sd[k] = sqrtf(variance);
-    }
     b->white = quick + (n > 0 ? fastest : slow);
+    b->moving =
+        b->white + (n > 0 ? fit_octaves(b->octave_sd, n, n_reads, young - b->white) : 0);
     for (int k = 0; k < n; k++)
         core->state.octave_event[k] = (uint64_t)k;
     core_noise_resume(core);
@@ -134,12 +164,14 @@ static void freeze_row(struct pcm_core *core, int row)
 /* effective and variance hold the noiseless row and its whole variance. */
 void core_noise_row(struct pcm_core *core, int row, const struct core_cells *now)
 {
-    const float *restrict band = now->band;
     float *restrict amplitude = core->variance[row], *restrict held = core->held_sd[row];
+    float gain = core->params.row_gain[row] / core->params.profile->g_max_uS;
     float moving = core->bands.moving;
     for (int c = 0; c < PCM_COLS; c++) {
-        float square = amplitude[c] / band[c], rest = band[c] - moving;
-        held[c] = sqrtf(square * (rest > 0.0f ? rest : 0.0f));
+        float square = now->var_pos[c] / now->band_pos[c];
+        square = (square + now->var_neg[c] / now->band_neg[c]) * (gain * gain);
+        float rest = amplitude[c] - square * moving;
+        held[c] = sqrtf(rest > 0.0f ? rest : 0.0f);
         amplitude[c] = sqrtf(square);
     }
     memcpy(core->base[row], core->effective[row], sizeof(core->base[row]));

@@ -13,7 +13,7 @@
 #include "pcm/core_impl.h"
 
 #include <assert.h>
-#include <math.h> /* sqrtf, which IEEE 754 rounds exactly */
+#include <math.h> /* fabsf; sqrtf, which IEEE 754 rounds exactly */
 #include <string.h>
 
 /* Eight columns as one value: left to itself gcc sums arrays through memory, which makes
@@ -115,10 +115,11 @@ struct row_group {
 };
 
 /* What a cell should answer in a phase.  An idle device that was programmed to 0 holds
- * the mean of a rectified normal, sigma / sqrt(2 pi). */
-static float expected_of(float target, int phase, float idle)
+ * the mean of a rectified normal, sigma / sqrt(2 pi); single pulses leave something on
+ * both devices. */
+static float expected_of(float target, float shared, int phase, float idle)
 {
-    float t = phase == 0 ? target : -target;
+    float t = (phase == 0 ? target : -target) > 0.0f ? fabsf(target) + shared : shared;
     return t > 0.0f ? t : idle;
 }
 
@@ -137,7 +138,8 @@ static void expect_row(const struct pcm_core *core, int row, float expected[2][P
         int cell = row * PCM_COLS + c;
         float rest = s->writes[cell] > 0 ? idle : 0.0f;
         for (int k = 0; k < 2; k++)
-            expected[k][c] = gain * expected_of(s->target[cell], k, rest);
+            expected[k][c] =
+                gain * expected_of(s->target[cell], s->shared[cell], k, rest);
     }
 }
 

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "pcm/pulse.h"
+
 struct identity {
     uint64_t seed;
     uint32_t core_id, is_idle_noisy;
@@ -23,6 +25,7 @@ struct identity {
     float row_gain[PCM_ROWS];
     float g_max_uS, t0_s, t_read_s, prog_sigma_uS[4];
     struct pcm_law nu_mean, nu_sd, read_q;
+    struct pcm_pulse_model pulse;
 };
 
 struct header {
@@ -31,7 +34,7 @@ struct header {
     struct identity identity;
 };
 
-static const char magic[8] = "pcmcor2";
+static const char magic[8] = "pcmcor3";
 
 static void identify(const struct pcm_core_params *p, struct identity *id)
 {
@@ -61,6 +64,8 @@ static void identify(const struct pcm_core_params *p, struct identity *id)
     id->nu_mean = f->nu_mean;
     id->nu_sd = f->nu_sd;
     id->read_q = f->read_q;
+    if (f->pulse)
+        id->pulse = *f->pulse;
 }
 
 /* FNV-1a on words of 64 bits, with the high half folded back. */

@@ -10,6 +10,7 @@
 #include <stddef.h> /* NULL */
 #include <string.h>
 
+#include "pcm/pulse.h"
 #include "pcm/vmath.h"
 
 #define R_FLOOR 1e-7f /* ln r stops here, as in aihwkit */
@@ -35,6 +36,7 @@ const struct pcm_profile pcm_profile_aihwkit = {
     .nu_mean = LN(0.0244f, -0.0155f, 0.049f, 0.1f, R_NEVER, 0.0f),
     .nu_sd = LN(-0.0059f, -0.0125f, 0.008f, 0.045f, R_NEVER, 0.0f),
     .read_q = POWER(0.0088f, -0.65f, 0.0f, 0.2f, R_NEVER, 0.0f),
+    .pulse = &pcm_pulse_aihwkit,
 };
 
 /* nu_mean of both HERMES fits */
@@ -51,6 +53,7 @@ const struct pcm_profile pcm_profile_hermes_1dev = {
     .nu_sd = LN(-0.0023f, -0.0120f, 0.0124f, 0.04f, 0.3039f, 0.0104f, 0.0116f, -0.0165f),
     .read_q = LN(0.0038f, -0.0078f, 0.0179f, 0.04f, 0.1591f, 0.0088f, 0.0768f, -0.1352f,
                  0.0664f),
+    .pulse = &pcm_pulse_nandakumar,
 };
 
 const struct pcm_profile pcm_profile_hermes_2dev = {
@@ -63,6 +66,7 @@ const struct pcm_profile pcm_profile_hermes_2dev = {
     .nu_sd = LN(-0.0057f, -0.0117f, 0.0091f, 0.04f, 0.3055f, 0.0073f, 0.0093f, -0.0118f),
     .read_q =
         LN(-0.0069f, -0.0117f, 0.015f, 0.04f, 0.16f, 0.0123f, 0.0211f, -0.0280f, 0.0069f),
+    .pulse = &pcm_pulse_nandakumar,
 };
 
 const struct pcm_profile pcm_profile_quiet = {
@@ -70,13 +74,27 @@ const struct pcm_profile pcm_profile_quiet = {
     .g_max_uS = 25.0f,
     .t0_s = 20.0f,
     .t_read_s = 250e-9f,
+    .pulse = &pcm_pulse_quiet,
+};
+
+/* sqrt(ln(t0 / (2 t_read))) of the profile below: its Q gives the published sd at t0 */
+#define NANDAKUMAR_BAND 4.26168f
+
+const struct pcm_profile pcm_profile_nandakumar = {
+    .name = "nandakumar",
+    .g_max_uS = 8.0f,
+    .t0_s = 38.6f,
+    .t_read_s = 250e-9f,
+    .prog_sigma_uS = {0.31f, 0.12f, 0.0f, 0.0f},
+    .nu_mean = LN(0.04f, 0.0f, 0.04f, 0.04f, R_NEVER, 0.0f),
+    .read_q = LAW(PCM_LAW_INVERSE, 0.03f / NANDAKUMAR_BAND,
+                  0.13f / 8.0f / NANDAKUMAR_BAND, 0.0f, R_NEVER, R_NEVER, 0.0f),
+    .pulse = &pcm_pulse_nandakumar,
 };
 
 static const struct pcm_profile *const profiles[] = {
-    &pcm_profile_aihwkit,
-    &pcm_profile_hermes_1dev,
-    &pcm_profile_hermes_2dev,
-    &pcm_profile_quiet,
+    &pcm_profile_aihwkit, &pcm_profile_hermes_1dev, &pcm_profile_hermes_2dev,
+    &pcm_profile_quiet,   &pcm_profile_nandakumar,
 };
 
 const struct pcm_profile *pcm_profile_at(int i)
@@ -106,12 +124,13 @@ static inline float cubic(const float c[4], float r)
 }
 
 /* The kind is fixed outside the loops so that both vectorise. */
-static inline void eval(struct pcm_law law, int is_power, const float *r, float *out,
-                        int n)
+static inline void eval(struct pcm_law law, enum pcm_law_kind kind, const float *r,
+                        float *out, int n)
 {
     for (int i = 0; i < n; i++) {
-        float x = vmath_ln(r[i] > R_FLOOR ? r[i] : R_FLOOR) * law.b;
-        float small = is_power ? law.a * vmath_exp(x) : x + law.a;
+        float above = r[i] > R_FLOOR ? r[i] : R_FLOOR;
+        float x = kind == PCM_LAW_INVERSE ? law.b / above : vmath_ln(above) * law.b;
+        float small = kind == PCM_LAW_POWER ? law.a * vmath_exp(x) : x + law.a;
         small = clamp(small, law.low, law.high);
         float large = cubic(law.poly, r[i]);
         out[i] = r[i] < law.r_break ? small : large;
@@ -121,9 +140,11 @@ static inline void eval(struct pcm_law law, int is_power, const float *r, float 
 void pcm_law_eval(const struct pcm_law *law, const float *r, float *out, int n)
 {
     if (law->kind == PCM_LAW_POWER)
-        eval(*law, 1, r, out, n);
+        eval(*law, PCM_LAW_POWER, r, out, n);
+    else if (law->kind == PCM_LAW_INVERSE)
+        eval(*law, PCM_LAW_INVERSE, r, out, n);
     else
-        eval(*law, 0, r, out, n);
+        eval(*law, PCM_LAW_LN, r, out, n);
 }
 
 static float eval_one(const struct pcm_law *law, float r)

@@ -3,14 +3,18 @@
  * A profile is a const table of laws fitted to measured devices.  r is a conductance
  * relative to the range of the device, g / g_max, in [0, 1] (a little above is fine).
  * Sources: aihwkit PCMLikeNoiseModel (1M-device array; Joshi et al. 2020, Nandakumar et
- * al. 2019) and HermesNoiseModel (14 nm HERMES chip), repository IBM/aihwkit 4545f11.
+ * al. 2019) and HermesNoiseModel (14 nm HERMES chip), repository IBM/aihwkit 4545f11;
+ * nandakumar: the 90 nm devices of pcm/pulse.h, where the source stands.  Every profile
+ * says what a programming pulse does to its devices: its own law where one is published
+ * (aihwkit, nandakumar), Nandakumar's scaled to the range for HERMES, equal steps if quiet.
  */
 #ifndef PCM_PROFILE_H
 #define PCM_PROFILE_H
 
 enum pcm_law_kind {
-    PCM_LAW_LN,   /* a + b ln r */
-    PCM_LAW_POWER /* a r^b */
+    PCM_LAW_LN,     /* a + b ln r */
+    PCM_LAW_POWER,  /* a r^b */
+    PCM_LAW_INVERSE /* a + b / r */
 };
 
 /* A number as a function of r: below r_break one of the kinds, clamped to [low, high];
@@ -22,6 +26,8 @@ struct pcm_law {
     float poly[4];
 };
 
+struct pcm_pulse_model; /* pcm/pulse.h */
+
 struct pcm_profile {
     const char *name;
     float g_max_uS; /* range of a device (or of the devices of one polarity) */
@@ -31,14 +37,19 @@ struct pcm_profile {
     struct pcm_law nu_mean; /* drift exponent: mean over devices before |.| ... */
     struct pcm_law nu_sd;   /* ... and spread between them */
     struct pcm_law read_q;  /* Q of S_G / G^2 = Q^2 / f */
+    const struct pcm_pulse_model *pulse; /* of devices with a range of its full_uS */
 };
 
 extern const struct pcm_profile pcm_profile_aihwkit;
 extern const struct pcm_profile pcm_profile_hermes_1dev;
 extern const struct pcm_profile pcm_profile_hermes_2dev;
 extern const struct pcm_profile pcm_profile_quiet; /* no noise, no drift, 25 uS */
+/* Range 8 uS (Nandakumar et al. 2020), nu 0.04 of every device, t0 38.6 s, read noise of
+ * sd 0.03 G + 0.13 uS at t0, taken for 1/f.  No residual of programming is published: it is
+ * what pcm_pulse_write leaves at a tolerance of 0.5 uS, 0.33 to 0.43 uS by simulation. */
+extern const struct pcm_profile pcm_profile_nandakumar;
 
-/* By name (aihwkit, hermes-1dev, hermes-2dev, quiet), or NULL; the i-th one, or NULL. */
+/* By name (aihwkit, hermes-1dev, hermes-2dev, quiet, nandakumar), or NULL; the i-th one. */
 const struct pcm_profile *pcm_profile_find(const char *name);
 const struct pcm_profile *pcm_profile_at(int i);
 

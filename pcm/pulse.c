@@ -1,34 +1,80 @@
 /* pulse.c - see pulse.h. */
 #include "pcm/pulse.h"
 
-#include <errno.h>
-#include <math.h> /* fabsf, isfinite */
-#include <string.h>
+#include <math.h> /* fabsf, rintf */
 
-#include "pcm/core_impl.h"
 #include "pcm/vmath.h"
 
 const struct pcm_pulse_model pcm_pulse_nandakumar = {
     .memory = 2.6f,
-    .mean = {-0.084f, 0.880f, 1.40f},
-    .sd = {0.091f, 0.260f, 2.15f},
+    .mean = {-0.084f, 0.880f, 1.40f, 0.0f},
+    .sd = {0.091f, 0.260f, 2.15f, 0.0f},
     .g_min_uS = 0.1f,
     .g_max_uS = 20.0f,
     .reset_uS = 0.1f,
     .reset_sd_uS = 0.01f,
     .read_sd = {0.03f, 0.13f},
-    .noise_scale = 1.0f,
+    .pulse_noise = 1.0f,
+    .read_noise = 1.0f,
+    .full_uS = 8.0f,
     .step_uS = 0.75f,
+    .refresh_uS = 6.0f,
+    .refresh_below_uS = 1.5f,
 };
 
-/* The normal of the next operation. */
-static float draw(const struct pcm_pulse_model *m, struct pcm_pulse_source s,
-                  const struct pcm_pulsed *d)
+#define PER_W 12.5f /* uS of one unit of the preset */
+const struct pcm_pulse_model pcm_pulse_aihwkit = {
+    .mean = {0.0f, 0.01f * PER_W, 0.0f, 0.27235f * PER_W},
+    .decay_per_uS = 2.5f / PER_W,
+    .sd = {0.6f * 0.108f, 0.6f * 0.042f * PER_W, 0.0f, 0.6f},
+    .g_max_uS = 2.0f * PER_W,
+    .reset_uS = 0.01f * PER_W,
+    .reset_sd_uS = 0.01f * PER_W,
+    .read_sd = {0.025f, 0.35f},
+    .pulse_noise = 1.0f,
+    .read_noise = 1.0f,
+    .full_uS = 2.0f * PER_W,
+    .step_uS = 0.03235f * PER_W,
+    .refresh_uS = 0.75f * 2.0f * PER_W,
+    .refresh_below_uS = 0.5f * 2.0f * PER_W,
+};
+
+const struct pcm_pulse_model pcm_pulse_quiet = {
+    .mean = {0.0f, 25.0f / 64.0f, 0.0f, 0.0f},
+    .g_max_uS = 50.0f,
+    .full_uS = 25.0f,
+    .step_uS = 25.0f / 64.0f,
+    .refresh_uS = 37.5f,
+    .refresh_below_uS = 25.0f,
+};
+
+struct pcm_pulse_model pcm_pulse_scaled(const struct pcm_pulse_model *m, float full_uS)
 {
-    float normal;
-    uint32_t operation = d->n_set + d->n_reset + d->n_read;
-    philox_normals(s.stream, (uint64_t)s.id << 32 | operation, &normal, 1);
-    return m->noise_scale * normal;
+    struct pcm_pulse_model x = *m;
+    const float k = full_uS / m->full_uS;
+    float *const conductances[] = {
+        &x.mean[1],  &x.mean[2],    &x.mean[3],         &x.sd[1],       &x.sd[2],
+        &x.g_min_uS, &x.g_max_uS,   &x.reset_uS,        &x.reset_sd_uS, &x.read_sd[1],
+        &x.step_uS,  &x.refresh_uS, &x.refresh_below_uS};
+    for (int i = 0; i < (int)(sizeof(conductances) / sizeof(conductances[0])); i++)
+        *conductances[i] *= k;
+    x.decay_per_uS /= k;
+    x.full_uS = full_uS;
+    return x;
+}
+
+/* The normal of the next operation, times its noise. */
+static float draw(float noise, struct pcm_pulse_source s, struct pcm_pulsed *d)
+{
+    enum { AHEAD = sizeof(d->ahead) / sizeof(d->ahead[0]) };
+    uint32_t operation = d->n_set + d->n_reset + d->n_read, block = operation / AHEAD;
+    if (noise == 0.0f)
+        return 0.0f;
+    if (d->block != block + 1) {
+        philox_normals(s.stream, (uint64_t)s.id << 32 | block, d->ahead, AHEAD);
+        d->block = block + 1;
+    }
+    return noise * d->ahead[operation % AHEAD];
 }
 
 static float clip(const struct pcm_pulse_model *m, float g_uS)
@@ -40,8 +86,9 @@ static float clip(const struct pcm_pulse_model *m, float g_uS)
 void pcm_pulse_reset(const struct pcm_pulse_model *m, struct pcm_pulse_source s,
                      struct pcm_pulsed *d)
 {
-    float g_uS = m->reset_uS + m->reset_sd_uS * draw(m, s, d);
-    d->g_uS = g_uS > 0.0f ? g_uS : 0.0f;
+    float g_uS = m->reset_uS + m->reset_sd_uS * draw(m->pulse_noise, s, d);
+    if (!d->is_stuck)
+        d->g_uS = g_uS > 0.0f ? g_uS : 0.0f;
     d->since_reset = 0;
     d->n_reset++;
 }
@@ -49,19 +96,24 @@ void pcm_pulse_reset(const struct pcm_pulse_model *m, struct pcm_pulse_source s,
 void pcm_pulse_set(const struct pcm_pulse_model *m, struct pcm_pulse_source s,
                    struct pcm_pulsed *d)
 {
-    float normal = draw(m, s, d);
+    float normal = draw(m->pulse_noise, s, d);
     d->since_reset++;
     d->n_set++;
-    float fresh = vmath_exp(-(float)d->since_reset / m->memory);
+    if (d->is_stuck)
+        return;
+    float fresh = m->memory > 0.0f ? vmath_exp(-(float)d->since_reset / m->memory) : 0.0f;
+    float low = vmath_exp(-m->decay_per_uS * d->g_uS);
     float mean = m->mean[0] * d->g_uS + m->mean[1] + m->mean[2] * fresh;
-    float sd = m->sd[0] * d->g_uS + m->sd[1] + m->sd[2] * fresh;
+    mean += m->mean[3] * low;
+    float sd = m->sd[0] * d->g_uS + m->sd[1] + m->sd[2] * fresh + m->sd[3] * fabsf(mean);
     d->g_uS = clip(m, d->g_uS + mean + sd * normal);
 }
 
 float pcm_pulse_read(const struct pcm_pulse_model *m, struct pcm_pulse_source s,
                      struct pcm_pulsed *d)
 {
-    float g_uS = d->g_uS + (m->read_sd[0] * d->g_uS + m->read_sd[1]) * draw(m, s, d);
+    float sd_uS = m->read_sd[0] * d->g_uS + m->read_sd[1];
+    float g_uS = d->g_uS + sd_uS * draw(m->read_noise, s, d);
     d->n_read++;
     return g_uS;
 }
@@ -84,8 +136,10 @@ int pcm_pulse_write(const struct pcm_pulse_model *m, struct pcm_pulse_source s,
 
 int pcm_carry(float *carry, float dw, float step)
 {
+    const float most = 1 << 20;
     *carry += dw;
-    int n = (int)(*carry / step); /* towards 0 */
+    float steps = rintf(*carry / step);
+    int n = (int)(steps > most ? most : steps < -most ? -most : steps);
     *carry -= (float)n * step;
     return n;
 }
@@ -105,86 +159,20 @@ void pcm_pair_update(const struct pcm_pulse_model *m, struct pcm_pulse_source s,
 }
 
 bool pcm_pair_refresh(const struct pcm_pulse_model *m, struct pcm_pulse_source s,
-                      float threshold_uS, struct pcm_pulsed_pair *p)
+                      struct pcm_pulsed_pair *p, float *difference_uS)
 {
     const int budget = 100;
     float pos_uS = pcm_pulse_read(m, side(s, false), &p->pos);
     float neg_uS = pcm_pulse_read(m, side(s, true), &p->neg);
-    float difference_uS = pos_uS - neg_uS, size_uS = fabsf(difference_uS);
-    if ((pos_uS <= threshold_uS && neg_uS <= threshold_uS) ||
-        size_uS >= 0.25f * threshold_uS)
+    float size_uS = fabsf(pos_uS - neg_uS);
+    if ((pos_uS <= m->refresh_uS && neg_uS <= m->refresh_uS) ||
+        size_uS >= m->refresh_below_uS)
         return false;
     pcm_pulse_reset(m, side(s, false), &p->pos);
     pcm_pulse_reset(m, side(s, true), &p->neg);
-    bool is_neg = difference_uS < 0.0f;
+    bool is_neg = pos_uS < neg_uS;
     pcm_pulse_write(m, side(s, is_neg), size_uS + m->reset_uS, 0.5f * m->step_uS, budget,
                     is_neg ? &p->neg : &p->pos);
+    *difference_uS = pos_uS - neg_uS;
     return true;
-}
-
-static bool is_possible(const struct pcm_core *core, const struct pcm_write *w, int n,
-                        double t_s, const struct pcm_verify *v)
-{
-    if (n < 0 || !(isfinite(t_s) && t_s >= core->state.t_s) || v->budget < 0 ||
-        !(v->full_uS > 0.0f && v->tolerance_uS >= 0.0f))
-        return false;
-    for (int i = 0; i < n; i++)
-        if (!isfinite(w[i].target))
-            return false;
-    return true;
-}
-
-/* One device to |target|, or to RESET for 0; counts in the report; true when it missed. */
-static bool write_device(const struct pcm_verify *v, struct pcm_pulse_source s,
-                         float target, struct pcm_pulsed *d, struct pcm_verify_report *r)
-{
-    bool is_missed = false;
-    pcm_pulse_reset(v->model, s, d);
-    if (target > 0.0f)
-        is_missed = pcm_pulse_write(v->model, s, target * v->full_uS, v->tolerance_uS,
-                                    v->budget, d) < 0;
-    r->n_set += d->n_set;
-    r->n_reset += d->n_reset;
-    r->n_read += d->n_read;
-    return is_missed;
-}
-
-/* Overwrites what pcm_core_program left in a cell: its drift, clock and counts stay. */
-static void write_cell(struct pcm_core *core, uint32_t cell, const struct pcm_verify *v,
-                       struct pcm_verify_report *r)
-{
-    struct core_state *s = &core->state;
-    struct philox_stream stream = {philox_subseed(core->read.seed, s->writes[cell]),
-                                   CORE_DOMAIN_PULSE};
-    float scale = core->params.profile->g_max_uS / v->full_uS, target = s->target[cell];
-    float *g_uS[] = {&s->g_pos_uS[cell], &s->g_neg_uS[cell]};
-    for (int k = 0; k < 2; k++) {
-        struct pcm_pulse_source source = {stream, 2 * cell + (uint32_t)k};
-        struct pcm_pulsed d = {0};
-        float goal = k == 0 ? target : -target;
-        if (write_device(v, source, goal, &d, r)) {
-            if (r->n_missed < (int)(sizeof(r->missed) / sizeof(r->missed[0])))
-                r->missed[r->n_missed] = (uint16_t)cell;
-            r->n_missed++;
-        }
-        bool is_used = goal > 0.0f || core->params.is_idle_noisy;
-        *g_uS[k] = is_used ? d.g_uS * scale : 0.0f;
-    }
-    core_fault_hold(core, cell);
-    core->is_stale[cell / PCM_COLS] = true;
-}
-
-int pcm_core_program_verified(struct pcm_core *core, const struct pcm_write *writes,
-                              int n, double t_s, const struct pcm_verify *v,
-                              struct pcm_verify_report *report)
-{
-    struct pcm_verify_report r = {0};
-    if (!is_possible(core, writes, n, t_s, v))
-        return -EINVAL;
-    pcm_core_program(core, writes, n, t_s);
-    for (int i = 0; i < n; i++)
-        write_cell(core, (uint32_t)writes[i].row * PCM_COLS + writes[i].col, v, &r);
-    core_refresh(core, false);
-    *report = r;
-    return 0;
 }

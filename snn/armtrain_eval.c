@@ -39,6 +39,10 @@ static void print_json(int updates, const struct eval_figures *f)
                           spread_json(&f->omega_rmse_rad_s, 1.0), "cells_written", "mean",
                           f->cells_written, "rate_Hz", "trainee", f->trainee_rate_Hz,
                           "lsg", f->lsg_rate_Hz, "ms_per_task", f->ms_per_task);
+    json_object_update_new(
+        o, json_pack("{s:{s:f}, s:{s:f}, s:{s:f}, s:{s:f}}", "set_pulses", "mean",
+                     f->set_pulses, "reset_pulses", "mean", f->reset_pulses, "reads",
+                     "mean", f->reads, "core_reads", "mean", f->core_reads));
     json_dumpf(o, stdout, JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(o);
@@ -54,17 +58,13 @@ static void print_row(int updates, const struct eval_figures *f)
             f->tip_rmse_mm.max, f->omega_rmse_rad_s.mean, f->cells_written);
 }
 
-static int parse_rounding(const char *name, enum rounding *rounding)
+/* index of a word in a list that ends with NULL, or -1 */
+static int find_word(const char *const *words, const char *word)
 {
-    const char *const names[] = {[ROUND_NONE] = "none",
-                                 [ROUND_NEAREST] = "nearest",
-                                 [ROUND_STOCHASTIC] = "stochastic"};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *rounding = (enum rounding)i;
-            return 0;
-        }
-    return -EINVAL;
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return -1;
 }
 
 static bool parse_number(const char *text, double lo, double hi, double *x)
@@ -78,6 +78,7 @@ static bool parse_number(const char *text, double lo, double hi, double *x)
 static bool eval_option(int c, const char *value, struct armtrain_eval_options *o)
 {
     double x = 0.0;
+    int word;
     switch (c) {
     case 'w':
         o->weights[o->n_weights % SWEEP_MAX_NETWORKS] = value;
@@ -106,8 +107,14 @@ static bool eval_option(int c, const char *value, struct armtrain_eval_options *
     case 'g':
         return parse_number(value, 0, 1e10, &o->p.age_s);
     case 'r':
+        word = find_word(rounding_names, value);
         o->is_rounding_given = true;
-        return parse_rounding(value, &o->p.rounding) == 0;
+        o->p.rounding = (enum rounding)word;
+        return word >= 0;
+    case 'm':
+        word = find_word(programming_names, value);
+        o->p.programming = (enum programming)word;
+        return word >= 0;
     case 'p':
         o->p.profile = pcm_profile_find(value);
         return o->p.profile != NULL;
@@ -124,6 +131,21 @@ static bool eval_option(int c, const char *value, struct armtrain_eval_options *
     }
 }
 
+/* schemes that ask for what is not there: -1 when this one does not, or the exit status */
+static int check_scheme(const char *verb, const struct eval_params *p)
+{
+    if (!p->is_pcm && p->rounding == ROUND_ONE_SIDED)
+        return fail(EX_USAGE, "--rounding one-sided sends pulses to devices, which only "
+                              "--backend pcm has");
+    if (!p->is_pcm && p->programming == PROGRAM_VERIFY)
+        return fail(EX_USAGE, "--programming verify reads devices back, which only "
+                              "--backend pcm has");
+    if (p->rounding == ROUND_ONE_SIDED && strcmp(verb, "sweep") == 0)
+        return fail(EX_USAGE, "sweep scales the step of an update, which --rounding "
+                              "one-sided takes from the pulse");
+    return -1;
+}
+
 int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
 {
     static const struct option options[] = {{"weights", 1, NULL, 'w'},
@@ -136,6 +158,7 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
                                             {"seed", 1, NULL, 's'},
                                             {"age", 1, NULL, 'g'},
                                             {"rounding", 1, NULL, 'r'},
+                                            {"programming", 1, NULL, 'm'},
                                             {"step", 1, NULL, 'S'},
                                             {"profile", 1, NULL, 'p'},
                                             {"broad-share", 1, NULL, 'B'},
@@ -169,7 +192,7 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
         o->p.is_pcm = true;
     if (o->p.is_pcm && !o->is_rounding_given)
         o->p.rounding = ROUND_STOCHASTIC;
-    return -1;
+    return check_scheme(argv[0], &o->p);
 }
 
 static struct task_set *open_tasks(const struct armtrain_eval_options *o,

@@ -14,6 +14,9 @@
 struct trail {
     float *omega; /* (updates + 1, steps, joints) */
     double cells[EVAL_MAX_UPDATES + 1], seconds[EVAL_MAX_UPDATES + 1];
+    struct pulse_counts {
+        double set, reset, read_back, read;
+    } pulses[EVAL_MAX_UPDATES + 1]; /* of the core, since it was made */
     double trainee_rate[EVAL_MAX_UPDATES + 1], lsg_rate;
 };
 
@@ -58,7 +61,8 @@ static struct synapse *make_synapse(const struct network *net,
     struct synapse_pcm_params pcm = {
         .core = pcm_core_default_params(p->profile, p->seed, (uint32_t)task),
         .margin = 1.2f,
-        .calibration_reads = p->calibration_reads};
+        .calibration_reads = p->calibration_reads,
+        .programming = p->programming};
     pcm.core.adc_bits = p->adc_bits;
     pcm.core.read_noise = p->read_noise;
     pcm.core.prog_noise_scale = p->prog_noise_scale;
@@ -84,6 +88,15 @@ struct lesson_context {
     struct trail *trail;
     double t_s, start_s; /* of the devices; of the clock, where this update began */
 };
+
+static struct pulse_counts count_pulses(struct synapse *syn)
+{
+    if (!synapse_core(syn))
+        return (struct pulse_counts){0};
+    struct pcm_core_view v = pcm_core_view(synapse_core(syn));
+    return (struct pulse_counts){(double)v.n_set, (double)v.n_reset,
+                                 (double)v.n_read_backs, (double)v.n_reads};
+}
 
 /* the run that is measured: of devices that are age_s older, leaving no trace */
 static void run_aged(struct lesson_context *c, float *omega)
@@ -123,6 +136,7 @@ static double judge(void *context, int update, const float *omega)
     const size_t size = (size_t)c->target->steps * c->net->p.joints;
     float *to = trail->omega + update * size;
     trail->seconds[update] = now_s() - c->start_s;
+    trail->pulses[update] = count_pulses(c->synapse);
     trail->trainee_rate[update] = rate_Hz(learner_trainee_record(c->learner));
     double error = position_error(c->net, c->target, omega);
     if (c->p->is_pcm && c->p->age_s > 0.0)
@@ -250,6 +264,13 @@ static void summarise(const struct network *net, const struct task_set *tasks,
                                      tip, context);
         omega_err[i] = eval_omega_rmse(target.steps, J, omega, target.omega_rad_s);
         f->cells_written += trails[i].cells[u] / n;
+        struct pulse_counts now = trails[i].pulses[u], last = {0};
+        if (u > 0)
+            last = trails[i].pulses[u - 1];
+        f->set_pulses += (now.set - last.set) / n;
+        f->reset_pulses += (now.reset - last.reset) / n;
+        f->reads += (now.read_back - last.read_back) / n;
+        f->core_reads += (now.read - last.read) / n;
         f->trainee_rate_Hz += trails[i].trainee_rate[u] / n;
         f->lsg_rate_Hz += trails[i].lsg_rate / n;
         f->ms_per_task += 1e3 * trails[i].seconds[u] / n;

@@ -26,6 +26,7 @@ struct eval_params {
     const struct pcm_profile *profile;
     int calibration_reads; /* 0: drift is not compensated */
     int adc_bits;          /* 0: no conversion */
+    enum programming programming;
     enum pcm_read_noise read_noise;
     float prog_noise_scale, read_noise_scale, drift_scale; /* 1: as published */
 };
@@ -38,7 +39,10 @@ struct eval_spread {
 /* After a number of updates. */
 struct eval_figures {
     struct eval_spread tip_rmse_mm, omega_rmse_rad_s;
-    double cells_written;                /* mean, by the last update */
+    double cells_written;            /* mean, by the last update */
+    double set_pulses, reset_pulses; /* the same; after 0 updates: by programming the */
+    double reads;                    /* block.  Read-backs of single devices; */
+    double core_reads;               /* products of the core, by the update and its run */
     double trainee_rate_Hz, lsg_rate_Hz; /* a step counted as 1 ms, as in the paper */
     double ms_per_task;                  /* compute of this update and its run */
     int tasks;

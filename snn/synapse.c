@@ -9,6 +9,15 @@
 #include "pcm/philox.h" /* stochastic rounding */
 #include "snn/synapse_impl.h"
 
+const char *const rounding_names[] = {[ROUND_NONE] = "none",
+                                      [ROUND_NEAREST] = "nearest",
+                                      [ROUND_STOCHASTIC] = "stochastic",
+                                      [ROUND_CARRY] = "carry",
+                                      [ROUND_ONE_SIDED] = "one-sided",
+                                      NULL};
+const char *const programming_names[] = {
+    [PROGRAM_TARGET] = "target", [PROGRAM_VERIFY] = "verify", NULL};
+
 void synapse_destroy(struct synapse *s)
 {
     if (s)
@@ -28,7 +37,7 @@ int synapse_program(struct synapse *s, const float *w, double t_s)
 int synapse_update(struct synapse *s, const float *dw, double t_s)
 {
     const struct synapse_params *p = &s->params;
-    if (p->rounding == ROUND_STOCHASTIC) {
+    if (p->rounding == ROUND_STOCHASTIC || p->rounding == ROUND_ONE_SIDED) {
         struct philox_stream stream = {p->seed, SYNAPSE_ROUNDING_DOMAIN};
         philox_uniforms(stream, s->n_updates, s->chance, p->rows * p->cols);
     }
@@ -72,6 +81,16 @@ struct pcm_core *synapse_core(struct synapse *s)
     return s->core;
 }
 
+float *synapse_carry(struct synapse *s)
+{
+    return s->carry;
+}
+
+const struct pcm_verify_report *synapse_report(const struct synapse *s)
+{
+    return s->report;
+}
+
 float rounding_apply(enum rounding mode, float x, float step, float u)
 {
     if (mode == ROUND_NONE)
@@ -80,13 +99,24 @@ float rounding_apply(enum rounding mode, float x, float step, float u)
     return step * (mode == ROUND_NEAREST ? rintf(units) : floorf(units + u));
 }
 
+float synapse_first_carry(const struct synapse *s, int k)
+{
+    return s->chance[k] - 0.5f;
+}
+
 int synapse_init(struct synapse *s, const struct synapse_ops *ops,
                  const struct synapse_params *p)
 {
     s->ops = ops;
     s->params = *p;
     s->chance = calloc((size_t)p->rows * p->cols, sizeof(float));
-    return s->chance ? 0 : -ENOMEM;
+    if (!s->chance)
+        return -ENOMEM;
+    if (p->rounding ==
+        ROUND_CARRY) /* drawn once, the others that draw do so every time */
+        philox_uniforms((struct philox_stream){p->seed, SYNAPSE_CARRY_DOMAIN}, 0,
+                        s->chance, p->rows * p->cols);
+    return 0;
 }
 
 struct synapse_ideal {
@@ -150,11 +180,20 @@ static void ideal_read(struct synapse *s, const uint16_t *active, int n_active,
         add_read_noise(s, w, active, n_active, current);
 }
 
+static void ideal_first_carry(struct synapse *s)
+{
+    for (int k = 0; k < s->params.rows * s->params.cols; k++)
+        s->carry[k] = synapse_first_carry(s, k) * s->params.step;
+}
+
 static int ideal_program(struct synapse *s, const float *w, double t_s)
 {
     (void)t_s;
     struct synapse_ideal *ideal = (struct synapse_ideal *)s;
-    memcpy(ideal->w, w, (size_t)s->params.rows * s->params.cols * sizeof(float));
+    size_t size = (size_t)s->params.rows * s->params.cols * sizeof(float);
+    memcpy(ideal->w, w, size);
+    if (s->carry)
+        ideal_first_carry(s);
     return s->params.rows * s->params.cols;
 }
 
@@ -165,7 +204,9 @@ static int ideal_update(struct synapse *s, const float *dw, double t_s)
     const struct synapse_params *p = &s->params;
     int written = 0;
     for (int i = 0; i < p->rows * p->cols; i++) {
-        float change = rounding_apply(p->rounding, dw[i], p->step, s->chance[i]);
+        float change = s->carry
+                           ? (float)pcm_carry(&s->carry[i], dw[i], p->step) * p->step
+                           : rounding_apply(p->rounding, dw[i], p->step, s->chance[i]);
         ideal->w[i] += change;
         written += change != 0.0f;
     }
@@ -193,6 +234,7 @@ static int ideal_retarget(struct synapse *s, const float *w, double t_s)
 static void ideal_destroy(struct synapse *s)
 {
     free(s->chance);
+    free(s->carry);
     free(s);
 }
 
@@ -205,13 +247,24 @@ static const struct synapse_ops ideal_ops = {.read = ideal_read,
 
 struct synapse *synapse_ideal_create(const struct synapse_params *p, float *w)
 {
+    if (p->rounding == ROUND_ONE_SIDED) {
+        errno = EINVAL;
+        return NULL;
+    }
     struct synapse_ideal *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
-    if (synapse_init(&s->base, &ideal_ops, p) < 0) {
-        free(s);
+    int rc = synapse_init(&s->base, &ideal_ops, p);
+    if (rc == 0 && p->rounding == ROUND_CARRY) {
+        s->base.carry = calloc((size_t)p->rows * p->cols, sizeof(float));
+        rc = s->base.carry ? 0 : -ENOMEM;
+    }
+    if (rc < 0) {
+        ideal_destroy(&s->base);
         return NULL;
     }
     s->w = w;
+    if (s->base.carry)
+        ideal_first_carry(&s->base);
     return &s->base;
 }

@@ -12,11 +12,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pcm/core.h"
+#include "pcm/core_pulse.h"
 
-enum rounding { ROUND_NONE, ROUND_NEAREST, ROUND_STOCHASTIC };
+/* The scheme of an update: a change of every weight becomes one of cells
+ *     none        as it is
+ *     nearest     to whole steps, changes below half a step are lost
+ *     stochastic  to whole steps, right on average
+ *     carry       to the nearest whole steps, the rest waits with the cell; rests begin
+ *                 anywhere between two steps, so that the first change is right on average
+ *     one-sided   SET pulses on g+ or on g-, blind, as many as make it on average;
+ *                 `step` is not used; crossbars only */
+enum rounding {
+    ROUND_NONE,
+    ROUND_NEAREST,
+    ROUND_STOCHASTIC,
+    ROUND_CARRY,
+    ROUND_ONE_SIDED
+};
+extern const char *const rounding_names[]; /* by enum rounding, then NULL */
 
-/* How an update reaches the cells. */
+/* How a cell gets a target: open loop with the residual of the profile, or pulse by pulse
+ * with read-back.  With one-sided updates this is for the first weights alone. */
+enum programming { PROGRAM_TARGET, PROGRAM_VERIFY };
+extern const char *const programming_names[];
+
 struct synapse_params {
     int rows, cols;
     int n_in; /* the first n_in rows are inputs */
@@ -29,7 +48,8 @@ struct synapse_params {
 
 struct synapse; /* one block */
 
-/* Ideal back end on the caller's matrix w[rows * cols], which it changes on update. */
+/* Ideal back end on the caller's matrix w[rows * cols], which it changes on update.  NULL
+ * and errno: EINVAL for one-sided updates, ENOMEM. */
 struct synapse *synapse_ideal_create(const struct synapse_params *p, float *w);
 
 /* PCM back end.  Ranges are set from w[rows * cols]: each column holds `margin` times its
@@ -39,6 +59,8 @@ struct synapse_pcm_params {
     struct pcm_core_params core; /* row_gain and adc_bound are set from the weights */
     float margin;                /* 1.2: room for updates above the largest weight */
     int calibration_reads;       /* compensation after programming; 0: none */
+    enum programming programming;
+    struct pcm_verify verify; /* of PROGRAM_VERIFY; zeros: pcm_verify_default */
 };
 struct synapse *synapse_pcm_create(const struct synapse_params *p,
                                    const struct synapse_pcm_params *pcm, const float *w);
@@ -49,13 +71,14 @@ void synapse_read(struct synapse *s, const uint16_t *active, int n_active,
                   float *current);
 
 /* Write all weights w[rows * cols] / change them by dw[rows * cols] after rounding, at
- * time t_s of the devices.  update returns how many cells were written, or -errno. */
+ * time t_s of the devices.  What an earlier update carried is forgotten by program.  Both
+ * return how many cells were written, or -errno. */
 int synapse_program(struct synapse *s, const float *w, double t_s);
 int synapse_update(struct synapse *s, const float *dw, double t_s);
 
 /* What was last asked of every cell, w[rows * cols] / write those cells again whose target
- * is another than in w: takes updates back, but for the noise of programming.  Cells
- * written, or -errno. */
+ * is another than in w: takes updates back, but for the noise of programming (and but for
+ * blind pulses, which stay).  Cells written, or -errno. */
 void synapse_targets(const struct synapse *s, float *w);
 int synapse_retarget(struct synapse *s, const float *w, double t_s);
 
@@ -68,10 +91,15 @@ int synapse_calibrate(struct synapse *s);
 
 size_t synapse_count(const struct synapse *s); /* rows * cols */
 
-/* The core behind a PCM block, NULL for an ideal one. */
+/* The core behind a PCM block, NULL for an ideal one: it keeps what is carried. */
 struct pcm_core *synapse_core(struct synapse *s);
+/* What an ideal block carries, (rows, cols), to be kept with w; else NULL. */
+float *synapse_carry(struct synapse *s);
+/* The last verified writes of a PCM block, NULL for others. */
+const struct pcm_verify_report *synapse_report(const struct synapse *s);
 
-/* dw / step to an integer, as `mode` says; u in (0, 1) decides for ROUND_STOCHASTIC. */
+/* dw to whole steps as `mode` says, one of the first three; u in (0, 1) decides for
+ * ROUND_STOCHASTIC. */
 float rounding_apply(enum rounding mode, float x, float step, float u);
 
 #endif

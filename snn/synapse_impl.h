@@ -4,7 +4,11 @@
 
 #include "snn/synapse.h"
 
-enum { SYNAPSE_ROUNDING_DOMAIN = 0x524e4400, SYNAPSE_READ_DOMAIN = 0x52454144 };
+enum {
+    SYNAPSE_ROUNDING_DOMAIN = 0x524e4400,
+    SYNAPSE_READ_DOMAIN = 0x52454144,
+    SYNAPSE_CARRY_DOMAIN = 0x43415252
+};
 
 struct synapse_ops {
     void (*read)(struct synapse *s, const uint16_t *active, int n_active, float *current);
@@ -21,14 +25,19 @@ struct synapse_ops {
 struct synapse {
     const struct synapse_ops *ops;
     struct synapse_params params;
-    uint64_t n_updates;    /* random numbers of an update are drawn by this count */
-    uint64_t n_reads;      /* the same for noisy reads */
-    float *chance;         /* (rows, cols) in (0, 1), for stochastic rounding */
-    struct pcm_core *core; /* NULL for ideal weights */
+    uint64_t n_updates; /* random numbers of an update are drawn by this count */
+    uint64_t n_reads;   /* the same for noisy reads */
+    float *chance;      /* (rows, cols) in (0, 1), for stochastic rounding */
+    float *carry;       /* ideal blocks that carry, else NULL */
+    const struct pcm_verify_report *report; /* or NULL */
+    struct pcm_core *core;                  /* NULL for ideal weights */
 };
 
 /* Sets the common part.  0 or -ENOMEM. */
 int synapse_init(struct synapse *s, const struct synapse_ops *ops,
                  const struct synapse_params *p);
+
+/* What cell k carries before the first update, in steps. */
+float synapse_first_carry(const struct synapse *s, int k);
 
 #endif

@@ -14,10 +14,16 @@ struct synapse_pcm {
     struct synapse base;
     int calibration_reads;
     float row_gain[PCM_ROWS];
-    float scale[PCM_COLS];    /* weight of a full-range cell under a pulse of gain 1 */
-    float y[PCM_COLS];        /* scratch of a read */
-    uint16_t rows[PCM_ROWS];  /* 0, 1, 2, ...: all rows on */
-    struct pcm_write *writes; /* scratch of an update, rows * cols */
+    float scale[PCM_COLS];   /* weight of a full-range cell under a pulse of gain 1 */
+    float y[PCM_COLS];       /* scratch of a read */
+    uint16_t rows[PCM_ROWS]; /* 0, 1, 2, ...: all rows on */
+    union {                  /* scratch of an update, rows * cols */
+        struct pcm_write *writes;
+        struct pcm_pulses *pulses;
+    };
+    enum programming programming;
+    struct pcm_verify verify;
+    struct pcm_verify_report report; /* of the last call */
 };
 
 static float largest(const float *w, int first, int last, int cols, int col)
@@ -108,6 +114,26 @@ static int pcm_calibrate(struct synapse *base)
                               s->calibration_reads);
 }
 
+/* the first n of s->writes */
+static int write_cells(struct synapse_pcm *s, int n, double t_s)
+{
+    int rc = s->programming == PROGRAM_VERIFY
+                 ? pcm_core_program_verified(s->base.core, s->writes, n, t_s, &s->verify,
+                                             &s->report)
+                 : pcm_core_program(s->base.core, s->writes, n, t_s);
+    return rc < 0 ? rc : n;
+}
+
+/* what cells carry at first, so that a change is right on average: it is taken to the
+ * nearest step, and they lie anywhere between two */
+static void begin_carry(struct synapse_pcm *s)
+{
+    const struct synapse_params *p = &s->base.params;
+    for (int k = 0; k < p->rows * p->cols; k++)
+        pcm_core_set_carry(s->base.core, k / p->cols, k % p->cols,
+                           synapse_first_carry(&s->base, k) * p->step);
+}
+
 static int pcm_program(struct synapse *base, const float *w, double t_s)
 {
     struct synapse_pcm *s = (struct synapse_pcm *)base;
@@ -117,7 +143,46 @@ static int pcm_program(struct synapse *base, const float *w, double t_s)
         for (int j = 0; j < p->cols; j++, n++)
             s->writes[n] = (struct pcm_write){(uint8_t)i, (uint8_t)j,
                                               w[n] / (s->row_gain[i] * s->scale[j])};
-    int rc = pcm_core_program(base->core, s->writes, n, t_s);
+    int rc = write_cells(s, n, t_s);
+    if (rc >= 0 && p->rounding == ROUND_CARRY)
+        begin_carry(s);
+    return rc;
+}
+
+/* all of dw is a number: what is carried once never leaves */
+static bool is_finite(const struct synapse_params *p, const float *dw)
+{
+    for (int k = 0; k < p->rows * p->cols; k++)
+        if (!isfinite(dw[k]))
+            return false;
+    return true;
+}
+
+/* the target of a cell after a change of its number, relative to the range */
+static float moved(struct synapse_pcm *s, int row, int col, float old, float change)
+{
+    const struct synapse_params *p = &s->base.params;
+    if (p->rounding == ROUND_CARRY)
+        return pcm_core_carry(s->base.core, row, col, change, p->step);
+    float u = s->base.chance[row * p->cols + col];
+    float goal = old + rounding_apply(p->rounding, change, p->step, u);
+    return fminf(fmaxf(goal, -1.0f), 1.0f);
+}
+
+static int pcm_update_pulses(struct synapse_pcm *s, const float *dw, double t_s)
+{
+    const struct synapse_params *p = &s->base.params;
+    struct pcm_pulses *pulses = s->pulses;
+    int n = 0;
+    for (int i = 0; i < p->rows; i++)
+        for (int j = 0; j < p->cols; j++) {
+            float change = dw[i * p->cols + j] / (s->row_gain[i] * s->scale[j]);
+            int due = pcm_core_pulses_for(s->base.core, i, j, change,
+                                          s->base.chance[i * p->cols + j]);
+            if (due != 0)
+                pulses[n++] = (struct pcm_pulses){(uint8_t)i, (uint8_t)j, (int16_t)due};
+        }
+    int rc = pcm_core_pulse(s->base.core, pulses, n, t_s);
     return rc < 0 ? rc : n;
 }
 
@@ -125,21 +190,21 @@ static int pcm_update(struct synapse *base, const float *dw, double t_s)
 {
     struct synapse_pcm *s = (struct synapse_pcm *)base;
     const struct synapse_params *p = &base->params;
-    const float *target = pcm_core_view(base->core).target;
+    const struct pcm_core_view view = pcm_core_view(base->core);
     int n = 0;
+    if (!is_finite(p, dw) || t_s < view.t_s)
+        return -EINVAL; /* before anything is carried */
+    if (p->rounding == ROUND_ONE_SIDED)
+        return pcm_update_pulses(s, dw, t_s);
     for (int i = 0; i < p->rows; i++)
         for (int j = 0; j < p->cols; j++) {
             int k = i * p->cols + j;
-            float old = target[i * PCM_COLS + j];
-            float change =
-                rounding_apply(p->rounding, dw[k] / (s->row_gain[i] * s->scale[j]),
-                               p->step, base->chance[k]);
-            float goal = fminf(fmaxf(old + change, -1.0f), 1.0f);
-            if (change != 0.0f && goal != old)
+            float old = view.target[i * PCM_COLS + j];
+            float goal = moved(s, i, j, old, dw[k] / (s->row_gain[i] * s->scale[j]));
+            if (goal != old)
                 s->writes[n++] = (struct pcm_write){(uint8_t)i, (uint8_t)j, goal};
         }
-    int rc = pcm_core_program(base->core, s->writes, n, t_s);
-    return rc < 0 ? rc : n;
+    return write_cells(s, n, t_s);
 }
 
 static void pcm_targets(const struct synapse *base, float *w)
@@ -159,14 +224,15 @@ static int pcm_retarget(struct synapse *base, const float *w, double t_s)
     const float *target = pcm_core_view(base->core).target;
     const float same = 1e-6f; /* of the range: what the way to weights and back rounds */
     int n = 0;
+    if (p->rounding == ROUND_ONE_SIDED)
+        return 0; /* blind pulses cannot be taken back */
     for (int i = 0; i < p->rows; i++)
         for (int j = 0; j < p->cols; j++) {
             float goal = w[i * p->cols + j] / (s->row_gain[i] * s->scale[j]);
             if (fabsf(goal - target[i * PCM_COLS + j]) > same)
                 s->writes[n++] = (struct pcm_write){(uint8_t)i, (uint8_t)j, goal};
         }
-    int rc = pcm_core_program(base->core, s->writes, n, t_s);
-    return rc < 0 ? rc : n;
+    return write_cells(s, n, t_s);
 }
 
 static void pcm_begin_trial(struct synapse *base)
@@ -211,8 +277,11 @@ struct synapse *synapse_pcm_create(const struct synapse_params *p,
     struct pcm_core_params core = pcm->core;
     s->writes = calloc((size_t)p->rows * p->cols, sizeof(s->writes[0]));
     s->calibration_reads = pcm->calibration_reads;
+    s->programming = pcm->programming;
+    s->verify = pcm->verify.budget > 0 ? pcm->verify : pcm_verify_default();
     if (!s->writes || synapse_init(&s->base, &pcm_ops, p) < 0)
         goto fail;
+    s->base.report = s->programming == PROGRAM_VERIFY ? &s->report : NULL;
     set_ranges(s, w, pcm->margin);
     core.adc_bound = fmaxf(converter_bound(s, w), 1e-3f);
     for (int i = 0; i < PCM_ROWS; i++) {

@@ -164,7 +164,7 @@ Test(config, a_word_that_is_not_allowed_is_answered_with_those_that_are)
     expect_problem(
         "pcm: {profile: hermes}\n",
         "6: pcm.profile: 'hermes' is none of aihwkit, hermes-1dev, hermes-2dev, "
-        "quiet");
+        "nandakumar, quiet");
 }
 
 Test(config, a_misspelt_key_is_answered_with_the_nearest_one)
@@ -323,6 +323,34 @@ Test(config, what_print_writes_is_read_back_as_the_same_configuration)
     cr_expect(eq(str, again, text));
     free(text);
     free(again);
+}
+
+Test(config, schemes_of_updates_and_programming_are_words)
+{
+    struct config c;
+    cr_assert(
+        eq(int, parse_with(&c, "pcm: {rounding: one-sided, programming: verify}\n"), 0),
+        "%s", problems);
+    cr_expect(eq(int, c.pcm.rounding, ROUND_ONE_SIDED));
+    cr_expect(eq(int, c.pcm.programming, PROGRAM_VERIFY));
+    cr_assert(eq(int, parse_with(&c, "pcm: {rounding: carry}\n"), 0), "%s", problems);
+    cr_expect(eq(int, c.pcm.rounding, ROUND_CARRY));
+    cr_expect(eq(int, c.pcm.programming, PROGRAM_TARGET));
+    char text[sizeof(minimal) + 128];
+    snprintf(text, sizeof(text), "%.*s, backend: ideal}\npcm: {%s}\n",
+             (int)strlen(minimal) - 2, minimal,
+             "rounding: one-sided, programming: verify");
+    cr_expect(eq(int, parse_text(&c, text), -EINVAL));
+    cr_expect(strstr(problems, ":6: pcm.rounding: one-sided sends pulses to devices, and "
+                               "network.backend is ideal\n") != NULL,
+              "%s", problems);
+    cr_expect(strstr(problems, ":6: pcm.programming: verify reads devices back, and "
+                               "network.backend is ideal\n") != NULL,
+              "%s", problems);
+    for (int i = 0; pcm_profile_at(i); i++) { /* every profile has a name here */
+        snprintf(text, sizeof(text), "pcm: {profile: %s}\n", pcm_profile_at(i)->name);
+        cr_expect(eq(int, parse_with(&c, text), 0), "%s", problems);
+    }
 }
 
 Test(config, a_missing_file_is_not_found)

@@ -324,7 +324,7 @@ Test(profile, every_profile_is_found_by_its_name)
     int n = 0;
     for (const struct pcm_profile *p; (p = pcm_profile_at(n)); n++)
         cr_expect(pcm_profile_find(p->name) == p, "%s", p->name);
-    cr_expect(eq(int, n, 4));
+    cr_expect(eq(int, n, 5));
     cr_expect(pcm_profile_at(-1) == NULL);
     cr_expect(pcm_profile_find("hermes") == NULL);
 }

@@ -283,6 +283,11 @@ Test(scenario, the_chip_tells_what_it_holds)
     cr_expect(eq(dbl, number(chip, "cores_used"), 1.0));
     cr_expect(number(chip, "writes") > 256.0 * 226 &&
               number(chip, "read_energy_nJ") > 0.0);
+    json_t *pulses = json_object_get(chip, "programming"); /* open loop: one of each */
+    cr_expect(number(pulses, "set_pulses") > 0.9 * number(chip, "writes") &&
+              number(pulses, "reset_pulses") > 0.9 * number(chip, "writes") &&
+              number(pulses, "energy_nJ") > 0.0);
+    cr_expect(eq(dbl, number(pulses, "reads"), 0.0));
     cr_expect(number(gain, "min") > 0.5 && number(gain, "max") < 2.0);
     json_decref(chip);
 }
@@ -398,6 +403,16 @@ Test(scenario_programs, help_version_and_wrong_usage_have_their_exit_status)
     }
     cr_expect(
         eq(int, rig_run(err, sizeof(err), "armd", "-c", "/nonexistent.yaml", NULL), 66));
+    cr_expect(eq(int,
+                 rig_run(err, sizeof(err), "armtrain", "eval", "--weights", "/no",
+                         "--rounding", "one-sided", NULL),
+                 64));
+    cr_expect(strstr(err, "only --backend pcm has") != NULL, "%s", err);
+    cr_expect(eq(int,
+                 rig_run(err, sizeof(err), "armtrain", "eval", "--weights", "/no",
+                         "--programming", "verify", NULL),
+                 64));
+    cr_expect(strstr(err, "only --backend pcm has") != NULL, "%s", err);
     cr_expect(eq(int,
                  rig_run(err, sizeof(err), "armtrain", "eval", "--weights", "/no", NULL),
                  66));

@@ -1,6 +1,7 @@
 /* Both back ends behind the synapse interface. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,166 @@ Test(synapse, stochastic_update_changes_whole_steps_of_the_range)
     }
     cr_expect(eq(int, changed, written));
     cr_expect(written > 10 && written < ROWS * COLS / 2);
+    synapse_destroy(pcm);
+}
+
+/* Weights of a grid: every column has the same range and pulses move whole units of it. */
+static void grid_weights(float *w, float unit)
+{
+    for (int i = 0; i < ROWS * COLS; i++)
+        w[i] = unit * (float)((i * 7919) % 33 - 16);
+    for (int j = 0; j < COLS; j++) /* largest of inputs and of neurons in each column */
+        w[j] = w[N_IN * COLS + j] = 16.0f * unit;
+}
+
+static void small_changes(float *dw, uint64_t event, float scale)
+{
+    philox_normals((struct philox_stream){1, 2}, event, dw, ROWS * COLS);
+    for (int i = 0; i < ROWS * COLS; i++)
+        dw[i] *= scale;
+}
+
+/* With a margin of 1.25 and weights of up to 16 units a range is 20 of them. */
+Test(synapse, quiet_pcm_is_the_ideal_matrix_under_every_scheme)
+{
+    static const enum rounding schemes[] = {ROUND_NONE, ROUND_NEAREST, ROUND_STOCHASTIC,
+                                            ROUND_CARRY};
+    enum { UPDATES = 10 };
+    const float unit = 1.0f / 32;
+    float w[ROWS * COLS], mine[ROWS * COLS], dw[ROWS * COLS];
+    for (int k = 0; k < 2 * 4; k++) {
+        struct synapse_params p = params, q = params;
+        p.rounding = q.rounding = schemes[k % 4];
+        p.step = 1.0f / 16; /* of 20 units */
+        q.step = 20.0f / 16 * unit;
+        struct synapse_pcm_params pcm = {
+            .core = pcm_core_default_params(&pcm_profile_quiet, 1, 0), .margin = 1.25f};
+        pcm.core.adc_bits = 0;
+        pcm.programming = k < 4 ? PROGRAM_TARGET : PROGRAM_VERIFY;
+        grid_weights(w, unit);
+        memcpy(mine, w, sizeof(w));
+        struct synapse *ideal = synapse_ideal_create(&q, mine);
+        struct synapse *chip = synapse_pcm_create(&p, &pcm, w);
+        cr_assert(eq(int, synapse_program(chip, w, 0.0), ROWS *COLS));
+        for (int u = 0; u < UPDATES; u++) {
+            small_changes(dw, (uint64_t)u, 0.02f * unit);
+            int a = synapse_update(ideal, dw, 1.0 + u);
+            int b = synapse_update(chip, dw, 1.0 + u);
+            cr_expect(le(int, abs(a - b), 2), "%s", rounding_names[k % 4]);
+        }
+        /* verified: three weights, each within the tolerance of 0.01 ranges of 20 */
+        cr_expect(lt(dbl, worst_difference(ideal, chip), k < 4 ? 2e-5 : 3 * 0.2 * unit),
+                  "%s", rounding_names[k % 4]);
+        synapse_destroy(ideal);
+        synapse_destroy(chip);
+    }
+}
+
+/* A pulse of a quiet device is 1/64 of the range, and their number right on average: the
+ * weights follow those of an ideal block that rounds with the same numbers. */
+Test(synapse, quiet_pulses_are_steps_of_an_ideal_matrix)
+{
+    const float unit = 1.0f / 32;
+    float w[ROWS * COLS], mine[ROWS * COLS], dw[ROWS * COLS], x[COLS], y[COLS];
+    struct synapse_params p = params;
+    p.rounding = ROUND_ONE_SIDED;
+    struct synapse_pcm_params pcm = {
+        .core = pcm_core_default_params(&pcm_profile_quiet, 1, 0), .margin = 1.25f};
+    pcm.core.adc_bits = 0;
+    grid_weights(w, unit);
+    memcpy(mine, w, sizeof(w));
+    struct synapse *chip = synapse_pcm_create(&p, &pcm, w);
+    synapse_program(chip, w, 0.0);
+    struct pcm_core_view before = pcm_core_view(synapse_core(chip));
+    int cells = 0;
+    for (int u = 0; u < 5; u++) {
+        small_changes(dw, (uint64_t)u, 0.2f * unit);
+        cells += synapse_update(chip, dw, 1.0 + u);
+        for (int i = 0; i < ROWS * COLS; i++)
+            mine[i] += dw[i];
+    }
+    struct pcm_core_view after = pcm_core_view(synapse_core(chip));
+    cr_expect(eq(u64, after.n_reset, before.n_reset));
+    cr_expect(eq(u64, after.n_writes - before.n_writes, (uint64_t)cells));
+    cr_expect(ge(u64, after.n_set - before.n_set, (uint64_t)cells));
+    double sum = 0, squares = 0; /* over all weights: rounding averages out */
+    for (uint16_t i = 0; i < ROWS; i++) {
+        synapse_read(chip, &i, 1, x);
+        memcpy(y, mine + i * COLS, sizeof(y));
+        for (int j = 0; j < COLS; j++) {
+            sum += (double)(x[j] - y[j]);
+            squares += (double)((x[j] - y[j]) * (x[j] - y[j]));
+        }
+    }
+    double step = 20.0 / 64 * (double)unit, n = ROWS * COLS;
+    cr_expect(lt(dbl, sqrt(squares / n), 0.5 * step * sqrt(5)));
+    cr_expect(lt(dbl, fabs(sum / n), 4 * 0.5 * step * sqrt(5 / n)));
+    synapse_destroy(chip);
+}
+
+/* Both back ends, and through a snapshot between any two updates. */
+Test(synapse, a_carried_change_is_never_lost)
+{
+    enum { UPDATES = 60 };
+    float w[ROWS * COLS], mine[ROWS * COLS], dw[ROWS * COLS];
+    double start[2][ROWS * COLS], sum[ROWS * COLS] = {0};
+    struct synapse_params p = params;
+    p.rounding = ROUND_CARRY;
+    grid_weights(w, 1.0f / 32);
+    memcpy(mine, w, sizeof(w));
+    struct synapse *ideal = synapse_ideal_create(&p, mine);
+    struct synapse *pcm = pcm_block(&p, &pcm_profile_hermes_2dev, w);
+    struct pcm_core_view v = pcm_core_view(synapse_core(pcm));
+    const double range = 1.2 / 2; /* pcm_block has a margin of 1.2 */
+    void *saved = malloc(pcm_core_snapshot_size());
+    int written = 0;
+    for (int u = -1; u < UPDATES; u++) {
+        small_changes(dw, (uint64_t)u + 5, 0.002f);
+        if (u >= 0) {
+            pcm_core_save(synapse_core(pcm), saved);
+            synapse_update(pcm, dw, 1.0 + u); /* undone */
+            cr_assert(eq(int, pcm_core_restore(synapse_core(pcm), saved), 0));
+            written += synapse_update(pcm, dw, 1.0 + u);
+            synapse_update(ideal, dw, 1.0 + u);
+        }
+        for (int k = 0; k < ROWS * COLS; k++) {
+            int cell = k / COLS * PCM_COLS + k % COLS;
+            double now[2] = {(double)(mine[k] + synapse_carry(ideal)[k]),
+                             range * (double)(v.target[cell] + v.carry[cell])};
+            sum[k] += u >= 0 ? (double)dw[k] : 0;
+            for (int i = 0; i < 2; i++) {
+                start[i][k] = u >= 0 ? start[i][k] : now[i];
+                cr_assert(lt(dbl, fabs(now[i] - start[i][k] - sum[k]), 2e-6));
+            }
+        }
+    }
+    cr_expect(gt(int, written, 100)); /* although no change reached half a step */
+    free(saved);
+    synapse_destroy(ideal);
+    synapse_destroy(pcm);
+}
+
+Test(synapse, what_cannot_be_is_refused)
+{
+    float w[ROWS * COLS] = {0}, dw[ROWS * COLS] = {0};
+    struct synapse_params p = params;
+    p.rounding = ROUND_ONE_SIDED;
+    errno = 0;
+    cr_expect(synapse_ideal_create(&p, w) == NULL);
+    cr_expect(eq(int, errno, EINVAL));
+    p.rounding = ROUND_CARRY;
+    random_weights(w);
+    struct synapse *pcm = pcm_block(&p, &pcm_profile_quiet, w);
+    void *before = malloc(pcm_core_snapshot_size()),
+         *after = malloc(pcm_core_snapshot_size());
+    pcm_core_save(synapse_core(pcm), before);
+    dw[0] = 1.0f;
+    dw[7] = NAN;
+    cr_expect(eq(int, synapse_update(pcm, dw, 1.0), -EINVAL));
+    pcm_core_save(synapse_core(pcm), after);
+    cr_expect(memcmp(before, after, pcm_core_snapshot_size()) == 0);
+    free(before);
+    free(after);
     synapse_destroy(pcm);
 }
 
