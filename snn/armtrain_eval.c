@@ -78,6 +78,7 @@ static bool parse_number(const char *text, double lo, double hi, double *x)
 static bool eval_option(int c, const char *value, struct armtrain_eval_options *o)
 {
     double x = 0.0;
+    char err[ERR_LEN];
     switch (c) {
     case 'w':
         o->weights[o->n_weights % SWEEP_MAX_NETWORKS] = value;
@@ -112,7 +113,11 @@ static bool eval_option(int c, const char *value, struct armtrain_eval_options *
         o->p.profile = pcm_profile_find(value);
         return o->p.profile != NULL;
     case 'B':
-        return parse_number(value, 0, 1, &o->broad_share);
+        o->mix = (struct task_mix){{0}};
+        o->mix.share[TASK_BROAD] = parse_number(value, 0, 1, &x) ? (float)x : -1.0f;
+        return o->mix.share[TASK_BROAD] >= 0.0f;
+    case 'm':
+        return task_mix_parse(value, &o->mix, err, sizeof(err)) == 0;
     case 'R':
         o->p.read_noise = strcmp(value, "bands") == 0 ? PCM_READ_BANDS : PCM_READ_WHITE;
         return o->p.read_noise == PCM_READ_BANDS || strcmp(value, "white") == 0;
@@ -139,6 +144,7 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
                                             {"step", 1, NULL, 'S'},
                                             {"profile", 1, NULL, 'p'},
                                             {"broad-share", 1, NULL, 'B'},
+                                            {"sampler", 1, NULL, 'm'},
                                             {"read-noise", 1, NULL, 'R'},
                                             {"png", 1, NULL, 'P'},
                                             {"json", 0, NULL, 'j'},
@@ -181,7 +187,7 @@ static struct task_set *open_tasks(const struct armtrain_eval_options *o,
     const struct network_params *p = &net->p;
     struct task_params tasks =
         task_params_default(p->steps, p->joints, p->tick_s, o->p.seed + 1000000);
-    tasks.broad_share = (float)o->broad_share;
+    tasks.mix = o->mix;
     struct task_set *set = task_set_create(o->sample, p->steps, p->joints);
     if (set)
         task_set_fill(set, &tasks, tip, context);
