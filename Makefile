@@ -155,7 +155,7 @@ install: all ## PREFIX, DESTDIR
 	$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
 	$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)/etc/armd
 	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
-	cp -r config/arms config/weights config/samples $(DESTDIR)$(PREFIX)/share/armd
+	cp -r config/arms config/weights config/samples config/*.yaml $(DESTDIR)$(PREFIX)/share/armd
 	install -m 644 daemon/armctl.1 robot/armsim.1 snn/armtrain.1 \
 	$(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 daemon/armd.8 $(DESTDIR)$(PREFIX)/share/man/man8
