@@ -152,6 +152,12 @@ int armtrain_parse(int argc, char **argv, struct armtrain_options *o)
         }
         rc = c >= 1000 ? set_number(&numbers[c - 1000], optarg, o) : set_text(c, o);
     }
+    float share = 0.0f;
+    for (int f = 0; f < TASK_RESCALED; f++)
+        share += o->p.mix.share[f];
+    if (rc < 0 && share > 1.001f)
+        return fail(EX_USAGE,
+                    "--sampler names the broad tasks too, without --broad-share");
     if (rc < 0 && (!o->out || optind < argc))
         return fail(EX_USAGE,
                     o->out ? "train takes options only" : "train needs --out FILE");

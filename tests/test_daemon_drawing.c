@@ -11,7 +11,6 @@
 #include "daemon/recordings.h"
 #include "daemon/trajectory_tasks.h"
 #include "tests/support.h"
-#include "tests/support_rig.h"
 
 static const char header[] = "drawing,stroke,t_ms,x_px,y_px\n";
 static char path[] = "/tmp/test_drawing_XXXXXX";
@@ -244,40 +243,4 @@ Test(drawing, every_drawing_of_the_people_can_be_drawn)
         cr_expect(eq(int, r->n, is_level ? 9 : 89));
         recordings_destroy(r);
     }
-}
-
-/* armtrain itself: sets of either kind, and eval reads them */
-Test(drawing, armtrain_writes_sets_that_it_can_evaluate)
-{
-    char err[512] = "";
-    write_file("t_s,q1,q2\n0,0.1,0.1\n1,0.5,-0.2\n4,0.3,0.4\n");
-    cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "tasks", "--out", "/tmp/test_d.st",
-                         "--csv", path, "config/samples/figure8.csv", NULL),
-                 0),
-              "%s", err);
-    cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "eval", "--weights",
-                         "config/weights/generic-2j.safetensors", "--tasks",
-                         "/tmp/test_d.st", NULL),
-                 0),
-              "%s", err);
-    struct task_set *set = task_set_load("/tmp/test_d.st", err, sizeof(err));
-    cr_assert(ne(ptr, set, NULL), "%s", err);
-    cr_expect(epsilon_eq(flt, set->start_rad[0], 0.1f, 1e-6f));
-    cr_expect(ge(int, set->n, 3));
-    task_set_destroy(set);
-    cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "tasks", "--out", "/tmp/test_d.st",
-                         "--sampler", "wild", NULL),
-                 64));
-    cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "tasks", "--out", "/tmp/test_d.st",
-                         "--joints", "5", NULL),
-                 64));
-    cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "tasks", "--out", "/tmp/test_d.st",
-                         "--joints", "1", "--csv", path, NULL),
-                 66));
-    unlink("/tmp/test_d.st");
 }
