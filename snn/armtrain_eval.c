@@ -78,7 +78,6 @@ static bool parse_number(const char *text, double lo, double hi, double *x)
 static bool eval_option(int c, const char *value, struct armtrain_eval_options *o)
 {
     double x = 0.0;
-    char err[ERR_LEN];
     switch (c) {
     case 'w':
         o->weights[o->n_weights % SWEEP_MAX_NETWORKS] = value;
@@ -116,8 +115,6 @@ static bool eval_option(int c, const char *value, struct armtrain_eval_options *
         o->mix = (struct task_mix){{0}};
         o->mix.share[TASK_BROAD] = parse_number(value, 0, 1, &x) ? (float)x : -1.0f;
         return o->mix.share[TASK_BROAD] >= 0.0f;
-    case 'm':
-        return task_mix_parse(value, &o->mix, err, sizeof(err)) == 0;
     case 'R':
         o->p.read_noise = strcmp(value, "bands") == 0 ? PCM_READ_BANDS : PCM_READ_WHITE;
         return o->p.read_noise == PCM_READ_BANDS || strcmp(value, "white") == 0;
@@ -150,6 +147,7 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
                                             {"json", 0, NULL, 'j'},
                                             {"no-compensation", 0, NULL, 'c'},
                                             {NULL, 0, NULL, 0}};
+    char err[ERR_LEN];
     int c, index = 0;
     while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (c == '?')
@@ -160,7 +158,10 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
             o->is_json = true;
         else if (c == 'c')
             o->p.calibration_reads = 0;
-        else if (!eval_option(c, optarg, o)) {
+        else if (c == 'm') {
+            if (task_mix_parse(optarg, &o->mix, err, sizeof(err)) < 0)
+                return fail(EX_USAGE, err);
+        } else if (!eval_option(c, optarg, o)) {
             fprintf(stderr, "armtrain: --%s: '%s' is not allowed\n", options[index].name,
                     optarg);
             return EX_USAGE;

@@ -83,7 +83,6 @@ static int parse_list(const char *text, int room, double *x)
 /* one option; false when its value is not allowed */
 static bool take(int c, const char *value, struct armtrain_tasks_options *o)
 {
-    char err[ERR_LEN];
     double x;
     switch (c) {
     case 'o':
@@ -100,8 +99,6 @@ static bool take(int c, const char *value, struct armtrain_tasks_options *o)
         return true;
     case 'l':
         return o->is_level = true;
-    case 'm':
-        return task_mix_parse(value, &o->mix, err, sizeof(err)) == 0;
     case 'f':
         o->csv[o->n_csv % ARMTRAIN_MAX_CSV] = value;
         return ++o->n_csv <= ARMTRAIN_MAX_CSV;
@@ -138,6 +135,7 @@ int armtrain_tasks_parse(int argc, char **argv, struct armtrain_tasks_options *o
         {"centre", 1, NULL, 'c'}, {"side", 1, NULL, 'S'},    {"level", 0, NULL, 'l'},
         {"v-max", 1, NULL, 'v'},  {"a-max", 1, NULL, 'A'},   {"paths", 1, NULL, 'P'},
         {"pose", 1, NULL, 'q'},   {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0}};
+    char err[ERR_LEN];
     int c, index = 0;
     while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (c == '?')
@@ -146,7 +144,10 @@ int armtrain_tasks_parse(int argc, char **argv, struct armtrain_tasks_options *o
             help();
             return EX_OK;
         }
-        if (!take(c, optarg, o)) {
+        if (c == 'm') {
+            if (task_mix_parse(optarg, &o->mix, err, sizeof(err)) < 0)
+                return fail(EX_USAGE, err);
+        } else if (!take(c, optarg, o)) {
             fprintf(stderr, "armtrain: --%s: '%s' is not allowed\n", options[index].name,
                     optarg ? optarg : "");
             return EX_USAGE;
