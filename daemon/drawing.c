@@ -35,20 +35,24 @@ void drawing_destroy(struct drawing_set *set)
     free(set);
 }
 
+/* room for n more numbers behind n; false: no memory */
+static bool double_room(double **array, int n)
+{
+    double *more = realloc(*array, (n ? 2 * (size_t)n : 2) * sizeof(double));
+    if (more)
+        *array = more;
+    return more != NULL;
+}
+
 /* appends a point; one of the same time as the last takes its place.  False: no memory */
 static bool add_point(struct drawing *d, double t_s, const double xy_px[2])
 {
-    if (d->n_points > 0 && !(t_s > d->t_s[d->n_points - 1]))
+    const int n = d->n_points;
+    if (n > 0 && !(t_s > d->t_s[n - 1]))
         d->n_points--;
-    else if ((d->n_points & (d->n_points - 1)) == 0) {
-        const size_t room = d->n_points ? 2 * (size_t)d->n_points : 1;
-        double *t = realloc(d->t_s, room * sizeof(double));
-        d->t_s = t ? t : d->t_s;
-        double *xy = realloc(d->xy_px, 2 * room * sizeof(double));
-        d->xy_px = xy ? xy : d->xy_px;
-        if (!t || !xy)
-            return false;
-    }
+    else if ((n & (n - 1)) == 0 &&
+             !(double_room(&d->t_s, n) && double_room(&d->xy_px, 2 * n)))
+        return false;
     d->t_s[d->n_points] = t_s;
     memcpy(d->xy_px + 2 * d->n_points++, xy_px, 2 * sizeof(double));
     return true;

@@ -21,7 +21,7 @@ static struct recordings *create(int n, char *err, size_t err_len)
 {
     struct recordings *r = calloc(1, sizeof(*r));
     if (r)
-        r->paths = calloc((size_t)n, sizeof(*r->paths));
+        r->paths = calloc((size_t)n, sizeof(struct trajectory_path *));
     if (r && r->paths) {
         r->n = n;
         return r;

@@ -80,7 +80,7 @@ static int letter_times(const struct task_params *p, struct task_dice *d, float 
  * (Catmull and Rom 1974), at rest where it pauses */
 static void letter(const struct task_params *p, struct task_dice *d, float *omega)
 {
-    float time[POINTS], x[POINTS], slope[POINTS];
+    float time[POINTS] = {0}, x[POINTS] = {0}, slope[POINTS] = {0};
     unsigned pauses;
     const int n = letter_times(p, d, time, &pauses);
     for (int k = 0; k < p->joints; k++) {
