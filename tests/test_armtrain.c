@@ -11,6 +11,8 @@
 #include "snn/weights.h"
 #include "tests/support_rig.h"
 
+#define ARM "--arm", "config/arms/scorbot.xml" /* not beside every build */
+
 static char folder[] = "/tmp/test_armtrain_XXXXXX";
 
 static void setup(void)
@@ -37,13 +39,13 @@ Test(armtrain, writes_sets_that_it_can_evaluate)
     fputs("t_s,q1,q2\n0,0.1,0.1\n1,0.5,-0.2\n4,0.3,0.4\n", csv);
     fclose(csv);
     cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "tasks", "--out", set_path,
+                 rig_run(err, sizeof(err), "armtrain", "tasks", ARM, "--out", set_path,
                          "--csv", path, "config/samples/figure8.csv", NULL),
                  0),
               "%s", err);
     cr_expect(
         eq(int,
-           rig_run(err, sizeof(err), "armtrain", "eval", "--weights",
+           rig_run(err, sizeof(err), "armtrain", "eval", ARM, "--weights",
                    "config/weights/generic-2j.safetensors", "--tasks", set_path, NULL),
            0),
         "%s", err);
@@ -53,15 +55,15 @@ Test(armtrain, writes_sets_that_it_can_evaluate)
     cr_expect(ge(int, set->n, 3));
     task_set_destroy(set);
     cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "tasks", "--out", set_path,
+                 rig_run(err, sizeof(err), "armtrain", "tasks", ARM, "--out", set_path,
                          "--sampler", "wild", NULL),
                  64));
     cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "tasks", "--out", set_path,
+                 rig_run(err, sizeof(err), "armtrain", "tasks", ARM, "--out", set_path,
                          "--joints", "5", NULL),
                  64));
     cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "tasks", "--out", set_path,
+                 rig_run(err, sizeof(err), "armtrain", "tasks", ARM, "--out", set_path,
                          "--joints", "1", "--csv", path, NULL),
                  66));
 }
@@ -71,11 +73,11 @@ static double eval_mm(const char *options)
 {
     char command[512];
     double mm = -1.0;
-    snprintf(
-        command, sizeof(command),
-        "%s eval --weights config/weights/generic-2j.safetensors --sample 4 --json %s | "
-        "jq -s '.[1].tip_rmse_mm.mean'",
-        rig_program("armtrain"), options);
+    snprintf(command, sizeof(command),
+             "%s eval --arm config/arms/scorbot.xml --weights "
+             "config/weights/generic-2j.safetensors --sample 4 --json %s | "
+             "jq -s '.[1].tip_rmse_mm.mean'",
+             rig_program("armtrain"), options);
     FILE *out = popen(command, "r");
     cr_assert(ne(ptr, out, NULL));
     cr_expect(eq(int, fscanf(out, "%lf", &mm), 1));
@@ -100,9 +102,9 @@ Test(armtrain, writes_into_weights_what_they_were_trained_on)
     char err[512] = "", out[96];
     snprintf(out, sizeof(out), "%s/weights", folder);
     cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "train", "--out", out, "--joints",
-                         "1", "--lsg", "16", "--batch", "1", "--iterations", "1",
-                         "--sampler", "strokes:3,reach", NULL),
+                 rig_run(err, sizeof(err), "armtrain", "train", ARM, "--out", out,
+                         "--joints", "1", "--lsg", "16", "--batch", "1", "--iterations",
+                         "1", "--sampler", "strokes:3,reach", NULL),
                  0),
               "%s", err);
     struct network *net = weights_load(out, err, sizeof(err));
@@ -111,7 +113,7 @@ Test(armtrain, writes_into_weights_what_they_were_trained_on)
               net->summary);
     network_destroy(net);
     cr_expect(eq(int,
-                 rig_run(err, sizeof(err), "armtrain", "train", "--out", out, "--sampler",
-                         "reach", "--broad-share", "0.5", NULL),
+                 rig_run(err, sizeof(err), "armtrain", "train", ARM, "--out", out,
+                         "--sampler", "reach", "--broad-share", "0.5", NULL),
                  64));
 }
