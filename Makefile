@@ -46,7 +46,7 @@ FUZZERS  := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz_*.c))
 C_FILES  := $(SRC) $(wildcard tests/*.c)
 H_FILES  := $(wildcard pcm/*.h snn/*.h robot/*.h daemon/*.h tests/*.h)
 
-.PHONY: all deps demo test test-run test-sanitize bench lint layers fuzz install clean help
+.PHONY: all deps demo strokes test test-run test-sanitize bench lint layers fuzz install clean help
 all: $(BINS) $(BUILD)/pcm-example
 
 help:
@@ -100,6 +100,10 @@ demo: deps ## teach two paths to a simulated arm, run them, draw them
 	@$(MAKE) --no-print-directory -s -j2 all
 	@BUILD=$(BUILD) daemon/demo
 
+strokes: deps ## teach drawings by people, run them, draw them all; WEIGHTS= DRAWINGS=12|all
+	@$(MAKE) --no-print-directory -s -j2 all
+	@BUILD=$(BUILD) daemon/strokes
+
 # ---- tests ----------------------------------------------------------------
 $(BUILD)/tests/run: $(TEST_OBJ) $(BUILD)/libarmd.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion -lutil
@@ -114,7 +118,7 @@ test: deps-test ## sanitizers and valgrind first, then every test with the real 
 	@$(MAKE) --no-print-directory -j2 tests
 	@echo "--- unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@ARMD_BUILD=build/asan ASAN_OPTIONS=detect_leaks=0 build/asan/tests/run \
-	--filter '!(armsim|scenario)/*' -j2
+	--filter '!(armsim|scenario|strokes)/*' -j2
 	@echo "--- unit and scenario tests"
 	@ARMD_BUILD=$(BUILD) $(BUILD)/tests/run -j1 # the real programs want the processors
 
@@ -159,7 +163,7 @@ install: all ## PREFIX, DESTDIR
 	$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
 	$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)/etc/armd
 	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
-	cp -r config/arms config/weights config/samples $(DESTDIR)$(PREFIX)/share/armd
+	cp -r config/arms config/weights config/samples config/*.yaml $(DESTDIR)$(PREFIX)/share/armd
 	install -m 644 daemon/armctl.1 robot/armsim.1 snn/armtrain.1 \
 	$(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 daemon/armd.8 $(DESTDIR)$(PREFIX)/share/man/man8

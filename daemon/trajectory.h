@@ -65,4 +65,9 @@ struct trajectory_path *trajectory_plan(const struct trajectory *t, struct arm *
                                         size_t err_len);
 void trajectory_path_destroy(struct trajectory_path *p); /* NULL is fine */
 
+/* As a showing in joint space, CSV with a point a tick; `about` becomes a comment.
+ * Replaces the file atomically.  0, or -errno with a sentence in err. */
+int trajectory_path_save(const struct trajectory_path *p, const char *file,
+                         const char *about, char *err, size_t err_len);
+
 #endif

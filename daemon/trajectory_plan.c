@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/spline.h"
+#include "snn/atomic_file.h"
 
 static const double REACH_TOLERANCE_m = 0.005;
 static const double HELD_TOLERANCE_rad = 0.01; /* of a joint that must not move */
@@ -151,6 +152,28 @@ static struct trajectory_path *allocate_path(int steps, int n_free, double tick_
         return path;
     trajectory_path_destroy(path);
     return NULL;
+}
+
+int trajectory_path_save(const struct trajectory_path *p, const char *file,
+                         const char *about, char *err, size_t err_len)
+{
+    struct atomic_file f = {0};
+    int rc = atomic_file_open(&f, file);
+    if (rc == 0) {
+        fprintf(f.stream, "# %s\nt_s", about);
+        for (int j = 0; j < p->n_free; j++)
+            fprintf(f.stream, ",q%d", j + 1);
+        for (int k = 0; k <= p->steps; k++) {
+            fprintf(f.stream, "\n%.6g", k * p->tick_s);
+            for (int j = 0; j < p->n_free; j++)
+                fprintf(f.stream, ",%.7f", p->q_rad[(size_t)k * p->n_free + j]);
+        }
+        fputc('\n', f.stream);
+        rc = atomic_file_commit(&f);
+    }
+    if (rc < 0)
+        snprintf(err, err_len, "%s: %s", file, strerror(-rc));
+    return rc;
 }
 
 /* Velocities and tips of the sampled joints. */

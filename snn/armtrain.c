@@ -11,8 +11,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "daemon/recordings.h"
+#include "daemon/trajectory_tasks.h"
 #include "robot/arm.h"
 #include "snn/armtrain_eval.h"
+#include "snn/armtrain_tasks.h"
 #include "snn/armtrain_train.h"
 #include "snn/weights.h"
 
@@ -35,16 +38,18 @@ static int usage(FILE *to)
         "                        [--rounding stochastic|nearest|none|carry|one-sided]\n"
         "                        [--programming target|verify] [--step X]\n"
         "                        [--profile NAME] [--no-compensation] [--json]\n"
-        "                        [--broad-share X: of --sample]\n"
+        "                        [--sampler MIX: of --sample, as for tasks]\n"
         "                        [--read-noise white|bands]\n"
         "       armtrain sweep   the same: every noise source times 0, 1/2, 1, 2, 4\n"
         "       armtrain ages    the same: error after an hour, a day, 30 days; several\n"
         "                        --weights are compared; both draw with --png FILE\n"
+        "       armtrain tasks   --out FILE.safetensors [--joints N] [--sampler MIX]\n"
+        "                        [--sample N] [--csv FILE ...] [--strokes FILE] ...\n"
         "       armtrain import  SRC DST   make a published network usable\n"
         "       armtrain export  SRC DST   the six published tensors alone\n"
         "       armtrain inspect FILE      what a weights file holds\n"
-        "       armtrain --help | --version;  'armtrain train --help' lists its "
-        "options\n",
+        "       armtrain --help | --version;  'armtrain train --help' and\n"
+        "       'armtrain tasks --help' list their options\n",
         to);
     return to == stdout ? EX_OK : EX_USAGE;
 }
@@ -144,6 +149,76 @@ static int inspect_main(int argc, char **argv)
     return EX_OK;
 }
 
+/* joint paths of the showings or drawings that the options name */
+static struct recordings *open_recordings(const struct armtrain_tasks_options *o,
+                                          struct arm *arm, double tick_s, char *err)
+{
+    struct trajectory_limits limits = {.n_free = o->joints, .tick_s = tick_s};
+    struct drawing_place place = drawing_place_default();
+    double a_max_rad_s2[ARM_MAX_JOINTS];
+    for (int k = 0; k < ARM_MAX_JOINTS; k++) {
+        limits.v_max_rad_s[k] = o->v_max_rad_s;
+        a_max_rad_s2[k] = o->a_max_rad_s2;
+    }
+    if (!o->strokes)
+        return recordings_of_showings(o->csv, o->n_csv, arm, &limits, err, ERR_LEN);
+    place.side_m = o->side_m;
+    place.is_level = o->is_level;
+    for (int axis = 0; axis < 3 && o->is_centre_given; axis++)
+        place.centre_m[axis] = o->centre_m[axis];
+    if (o->is_pose_given)
+        memcpy(place.pose_rad, o->pose_rad, sizeof(place.pose_rad));
+    return recordings_of_drawings(o->strokes, o->drawings, &place, arm, &limits,
+                                  a_max_rad_s2, o->paths, err, ERR_LEN);
+}
+
+/* the set that the options ask for, and in about[ERR_LEN] what it is */
+static struct task_set *make_tasks(const struct armtrain_tasks_options *o,
+                                   struct armtrain_arm *arm, char *about, char *err)
+{
+    const struct task_params p = armtrain_tasks_params(o);
+    char mix[TASK_MIX_LEN];
+    if (!o->n_csv && !o->strokes) {
+        snprintf(about, ERR_LEN, "sampled %s, seed %llu", task_mix_text(&o->mix, mix),
+                 (unsigned long long)o->seed);
+        return armtrain_tasks_sample(o, tip_of_arm, arm);
+    }
+    struct recordings *r = open_recordings(o, arm->arm, p.tick_s, err);
+    if (!r)
+        return NULL;
+    snprintf(about, ERR_LEN, "recorded: %d %s", r->n,
+             o->strokes ? "pen strokes" : "showings");
+    struct task_set *set = trajectory_tasks(&p, r->paths, r->n, tip_of_arm, arm);
+    recordings_destroy(r);
+    return set;
+}
+
+static int tasks_with_arm(int argc, char **argv)
+{
+    struct armtrain_tasks_options o = armtrain_tasks_options_default();
+    int rc = armtrain_tasks_parse(argc, argv, &o);
+    if (rc >= 0)
+        return rc;
+    char err[ERR_LEN] = "", about[ERR_LEN];
+    struct armtrain_arm arm = {.arm = open_arm(o.arm, err), .joints = o.joints};
+    if (!arm.arm)
+        return fail(EX_NOINPUT, err);
+    struct task_set *set = NULL;
+    if (arm_joints(arm.arm) < o.joints) {
+        rc = fail(EX_USAGE, "the arm has fewer joints than --joints");
+    } else if (!(set = make_tasks(&o, &arm, about, err))) {
+        rc = fail(EX_NOINPUT, *err ? err : "out of memory");
+    } else {
+        rc = task_set_save(set, o.out, about, err, ERR_LEN) < 0 ? fail(EX_IOERR, err)
+                                                                : EX_OK;
+        printf("%s: %d tasks of %d steps, %d joints; %s\n", o.out, set->n, set->steps,
+               set->joints, about);
+    }
+    task_set_destroy(set);
+    arm_close(arm.arm);
+    return rc;
+}
+
 static int train_with_arm(int argc, char **argv)
 {
     struct armtrain_options o = armtrain_options_default();
@@ -172,10 +247,13 @@ int main(int argc, char **argv)
         return usage(stdout);
     if (strcmp(verb, "--version") == 0)
         return puts("armtrain " ARMD_VERSION) < 0 ? EX_IOERR : EX_OK;
-    if (argc > 2 && strcmp(argv[2], "--help") == 0 && strcmp(verb, "train") != 0)
+    if (argc > 2 && strcmp(argv[2], "--help") == 0 && strcmp(verb, "train") != 0 &&
+        strcmp(verb, "tasks") != 0)
         return usage(stdout);
     if (strcmp(verb, "train") == 0)
         return train_with_arm(argc - 1, argv + 1);
+    if (strcmp(verb, "tasks") == 0)
+        return tasks_with_arm(argc - 1, argv + 1);
     if (strcmp(verb, "eval") == 0 || strcmp(verb, "sweep") == 0 ||
         strcmp(verb, "ages") == 0)
         return eval_with_arm(argc - 1, argv + 1);

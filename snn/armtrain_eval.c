@@ -119,7 +119,9 @@ static bool eval_option(int c, const char *value, struct armtrain_eval_options *
         o->p.profile = pcm_profile_find(value);
         return o->p.profile != NULL;
     case 'B':
-        return parse_number(value, 0, 1, &o->broad_share);
+        o->mix = (struct task_mix){{0}};
+        o->mix.share[TASK_BROAD] = parse_number(value, 0, 1, &x) ? (float)x : -1.0f;
+        return o->mix.share[TASK_BROAD] >= 0.0f;
     case 'R':
         o->p.read_noise = strcmp(value, "bands") == 0 ? PCM_READ_BANDS : PCM_READ_WHITE;
         return o->p.read_noise == PCM_READ_BANDS || strcmp(value, "white") == 0;
@@ -162,11 +164,13 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
                                             {"step", 1, NULL, 'S'},
                                             {"profile", 1, NULL, 'p'},
                                             {"broad-share", 1, NULL, 'B'},
+                                            {"sampler", 1, NULL, 'm'},
                                             {"read-noise", 1, NULL, 'R'},
                                             {"png", 1, NULL, 'P'},
                                             {"json", 0, NULL, 'j'},
                                             {"no-compensation", 0, NULL, 'c'},
                                             {NULL, 0, NULL, 0}};
+    char err[ERR_LEN];
     int c, index = 0;
     while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
         if (c == '?')
@@ -177,7 +181,10 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
             o->is_json = true;
         else if (c == 'c')
             o->p.calibration_reads = 0;
-        else if (!eval_option(c, optarg, o)) {
+        else if (c == 'm') {
+            if (task_mix_parse(optarg, &o->mix, err, sizeof(err)) < 0)
+                return fail(EX_USAGE, err);
+        } else if (!eval_option(c, optarg, o)) {
             fprintf(stderr, "armtrain: --%s: '%s' is not allowed\n", options[index].name,
                     optarg);
             return EX_USAGE;
@@ -204,7 +211,7 @@ static struct task_set *open_tasks(const struct armtrain_eval_options *o,
     const struct network_params *p = &net->p;
     struct task_params tasks =
         task_params_default(p->steps, p->joints, p->tick_s, o->p.seed + 1000000);
-    tasks.broad_share = (float)o->broad_share;
+    tasks.mix = o->mix;
     struct task_set *set = task_set_create(o->sample, p->steps, p->joints);
     if (set)
         task_set_fill(set, &tasks, tip, context);

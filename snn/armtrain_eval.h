@@ -10,7 +10,7 @@ struct armtrain_eval_options {
     int n_weights;
     const char *arm, *tasks, *png;
     int sample;
-    double broad_share;
+    struct task_mix mix; /* of --sample */
     bool is_json, is_rounding_given;
     struct eval_params p;
 };

@@ -56,7 +56,8 @@ static const struct number numbers[] = {
     {"warmup", N_INT, AT(p.warmup), 0, 1e6, "iterations of warm-up"},
     {"position-weight", N_FLOAT, AT(p.grad.position_weight), 0, 1e4,
      "weight of position errors, per s^2"},
-    {"broad-share", N_FLOAT, AT(p.broad_share), 0, 1, "share of broad tasks (task.h)"},
+    {"broad-share", N_FLOAT, AT(p.mix.share[TASK_BROAD]), 0, 1,
+     "share of broad tasks, see --sampler"},
     {"weight-noise", N_FLOAT, AT(p.grad.weight_noise), 0, 1,
      "of programming, share of a column's range"},
     {"read-noise", N_FLOAT, AT(p.grad.read_noise), 0, 1, "of reads, share of the weight"},
@@ -69,7 +70,7 @@ static const struct number numbers[] = {
     {"checkpoint-every", N_INT, AT(p.checkpoint_every), 1, 1e8, "iterations"},
     {"seed", N_SEED, AT(p.seed), 0, 1e15, "of weights and tasks"},
 };
-enum { N_NUMBERS = sizeof(numbers) / sizeof(numbers[0]), N_TEXTS = 7 };
+enum { N_NUMBERS = sizeof(numbers) / sizeof(numbers[0]), N_TEXTS = 8 };
 
 static void help(void)
 {
@@ -78,7 +79,10 @@ static void help(void)
          "  --init FILE        start from these weights (default: a time-cell start)\n"
          "  --resume           go on from FILE.checkpoint\n"
          "  --arm FILE.xml     arm that gives tip errors in validation\n"
-         "  --rounding MODE    of updates in training: none, nearest, stochastic");
+         "  --rounding MODE    of updates in training: none, nearest, stochastic\n"
+         "  --sampler MIX      families of tasks and their shares (snn/task.h), such as\n"
+         "                     rescaled:0.5,broad:0.3,strokes:0.2; also reach, curves, "
+         "mixed");
     for (int i = 0; i < N_NUMBERS; i++)
         printf("  --%-16s %s (%g .. %g)\n", numbers[i].name, numbers[i].help,
                numbers[i].lo, numbers[i].hi);
@@ -103,6 +107,12 @@ static int set_number(const struct number *n, const char *text,
     return -1;
 }
 
+static int set_mix(const char *text, struct task_mix *mix)
+{
+    char err[ERR_LEN];
+    return task_mix_parse(text, mix, err, sizeof(err)) < 0 ? fail(EX_USAGE, err) : -1;
+}
+
 static int set_text(int c, struct armtrain_options *o)
 {
     if (c == 'o')
@@ -113,6 +123,8 @@ static int set_text(int c, struct armtrain_options *o)
         o->arm = optarg;
     else if (c == 'R')
         o->is_resumed = true;
+    else if (c == 'm')
+        return set_mix(optarg, &o->p.mix);
     else if (c == 'r' && strcmp(optarg, "none") == 0)
         o->p.grad.rounding = ROUND_NONE;
     else if (c == 'r' && strcmp(optarg, "nearest") == 0)
@@ -128,7 +140,8 @@ int armtrain_parse(int argc, char **argv, struct armtrain_options *o)
 {
     struct option options[N_NUMBERS + N_TEXTS] = {
         {"out", 1, NULL, 'o'},    {"init", 1, NULL, 'i'},     {"arm", 1, NULL, 'a'},
-        {"resume", 0, NULL, 'R'}, {"rounding", 1, NULL, 'r'}, {"help", 0, NULL, 'h'}};
+        {"resume", 0, NULL, 'R'}, {"rounding", 1, NULL, 'r'}, {"sampler", 1, NULL, 'm'},
+        {"help", 0, NULL, 'h'}};
     for (int i = 0; i < N_NUMBERS; i++)
         options[N_TEXTS - 1 + i] = (struct option){numbers[i].name, 1, NULL, 1000 + i};
     int c, rc = -1;
@@ -141,6 +154,12 @@ int armtrain_parse(int argc, char **argv, struct armtrain_options *o)
         }
         rc = c >= 1000 ? set_number(&numbers[c - 1000], optarg, o) : set_text(c, o);
     }
+    float share = 0.0f;
+    for (int f = 0; f < TASK_RESCALED; f++)
+        share += o->p.mix.share[f];
+    if (rc < 0 && share > 1.001f)
+        return fail(EX_USAGE,
+                    "--sampler names the broad tasks too, without --broad-share");
     if (rc < 0 && (!o->out || optind < argc))
         return fail(EX_USAGE,
                     o->out ? "train takes options only" : "train needs --out FILE");
@@ -188,16 +207,17 @@ static void describe(struct network *net, const struct armtrain_options *o,
                      const struct train_progress *p)
 {
     const struct train_params *t = &o->p;
+    char mix[TASK_MIX_LEN];
     snprintf(
         net->summary, sizeof(net->summary),
-        "rescaled sampler of Ortner et al. 2025 with a share of %g broad tasks, %d "
-        "joints, seed %llu; %d iterations of %d tasks, Adam %g, position weight %g, "
+        "tasks %s (rescaled: sampler of Ortner et al. 2025), %d joints, seed %llu; %d "
+        "iterations of %d tasks, Adam %g, position weight %g, "
         "rounding %d, weight noise %g, read noise %g; validation (rescaled, ideal) tip "
         "RMSE %.2f mm after one update, %.2f after five",
-        (double)t->broad_share, net->p.joints, (unsigned long long)t->seed, p->iteration,
-        t->batch, (double)t->rate, (double)t->grad.position_weight, (int)t->grad.rounding,
-        (double)t->grad.weight_noise, (double)t->grad.read_noise, p->tip_rmse_mm,
-        p->tip_after_five_mm);
+        task_mix_text(&t->mix, mix), net->p.joints, (unsigned long long)t->seed,
+        p->iteration, t->batch, (double)t->rate, (double)t->grad.position_weight,
+        (int)t->grad.rounding, (double)t->grad.weight_noise, (double)t->grad.read_noise,
+        p->tip_rmse_mm, p->tip_after_five_mm);
 }
 
 /* what one iteration leaves on disk; 0 or -errno */

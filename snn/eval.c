@@ -220,9 +220,12 @@ static struct eval_spread spread(double *x, int n)
 }
 
 double eval_tip_rmse_mm(int steps, int joints, double tick_s, const float *omega_rad_s,
-                        const float *target_tip_m, task_tip_fn tip, void *context)
+                        const float *start_rad, const float *target_tip_m,
+                        task_tip_fn tip, void *context)
 {
     double q[NETWORK_MAX_JOINTS] = {0}, squares = 0.0;
+    for (int k = 0; k < joints && start_rad; k++)
+        q[k] = (double)start_rad[k];
     for (int t = 0; t < steps; t++) {
         float pose[NETWORK_MAX_JOINTS], at[3];
         for (int k = 0; k < joints; k++) {
@@ -260,8 +263,9 @@ static void summarise(const struct network *net, const struct task_set *tasks,
     for (int i = 0; i < n; i++) {
         struct target target = target_of(tasks, chosen[i]);
         const float *omega = trails[i].omega + (size_t)u * target.steps * J;
-        tip_mm[i] = eval_tip_rmse_mm(target.steps, J, net->p.tick_s, omega, target.tip_m,
-                                     tip, context);
+        tip_mm[i] = eval_tip_rmse_mm(target.steps, J, net->p.tick_s, omega,
+                                     tasks->start_rad + (size_t)chosen[i] * J,
+                                     target.tip_m, tip, context);
         omega_err[i] = eval_omega_rmse(target.steps, J, omega, target.omega_rad_s);
         f->cells_written += trails[i].cells[u] / n;
         struct pulse_counts now = trails[i].pulses[u], last = {0};

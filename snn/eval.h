@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "snn/network.h"
-#include "snn/task.h"
+#include "snn/task_set.h"
 
 enum { EVAL_MAX_UPDATES = 50 };
 
@@ -53,9 +53,11 @@ int eval_run(const struct network *net, const struct task_set *tasks,
              const struct eval_params *p, task_tip_fn tip, void *context,
              struct eval_figures *figures, char *err, size_t err_len);
 
-/* Error of one path: tip RMSE in mm of the integrated velocities against target_tip. */
+/* Error of one path: tip RMSE in mm of the velocities, integrated from start_rad[joints]
+ * (NULL: home), against target_tip. */
 double eval_tip_rmse_mm(int steps, int joints, double tick_s, const float *omega_rad_s,
-                        const float *target_tip_m, task_tip_fn tip, void *context);
+                        const float *start_rad, const float *target_tip_m,
+                        task_tip_fn tip, void *context);
 double eval_omega_rmse(int steps, int joints, const float *omega_rad_s,
                        const float *target_rad_s);
 

@@ -1,24 +1,22 @@
-/* task.c - the published task sampler, rescaled to the joint limits. */
-#include "snn/task.h"
-
+/* task.c - the published task sampler, its broad variant, and what all families obey. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdbool.h>
 
 #include "pcm/philox.h"
-#include "snn/safetensors.h"
+#include "snn/task_family.h"
 
 enum { HANN = 120, TASK_DOMAIN = 0x5441534b, MAX_STEPS = 4096 };
 static const float STEP_SD = 0.065f; /* rad/s a step: 0.65 sqrt(0.01) */
 static const float OMEGA_MAX_rad_s = 3.14159265f;
 static const float LIMIT_SHARE = 0.98f;
+static const float READOUT_STEPS = 20.0f; /* tau_out of network_params_default */
 
 struct task_params task_params_default(int steps, int joints, double tick_s,
                                        uint64_t seed)
 {
     struct task_params p = {
         .steps = steps, .joints = joints, .tick_s = tick_s, .seed = seed};
+    p.carry_decay = expf(-1.0f / READOUT_STEPS);
     const float degrees[] = {130, 70, 110, 90, 120, 120, 120, 120};
     for (int k = 0; k < joints; k++)
         p.limit_rad[k] = degrees[k] * 3.14159265f / 180.0f;
@@ -105,7 +103,32 @@ static void fit_to_limit(const struct task_params *p, int joint, float *omega)
             omega[t * p->joints + joint] *= limit / top;
 }
 
-void task_sample(const struct task_params *p, uint64_t index, float *omega_rad_s)
+float task_roll(struct task_dice *d, float lo, float hi)
+{
+    return between(lo, hi, d->u[d->at++ % TASK_DICE]);
+}
+
+void task_scale_peak(const struct task_params *p, float peak_rad_s, float *omega)
+{
+    float top = 0.0f;
+    for (int i = 0; i < p->steps * p->joints; i++)
+        top = fmaxf(top, fabsf(omega[i]));
+    for (int i = 0; i < p->steps * p->joints && top > 0.0f; i++)
+        omega[i] *= peak_rad_s / top;
+}
+
+/* the family that a uniform number u chooses */
+static enum task_family choose_family(const struct task_mix *mix, float u)
+{
+    int f = 0;
+    for (float up_to = mix->share[0]; f < TASK_RESCALED && !(u < up_to);)
+        up_to += ++f < TASK_RESCALED ? mix->share[f] : 0.0f;
+    return (enum task_family)f;
+}
+
+/* rescaled and broad: every joint by itself, from noise of its own */
+static void sample_walks(const struct task_params *p, uint64_t index, bool is_broad,
+                         float *omega_rad_s)
 {
     enum { CHOICES = 5, OWN = 4 };
     float walk[MAX_STEPS], u[CHOICES + OWN * NETWORK_MAX_JOINTS];
@@ -114,7 +137,7 @@ void task_sample(const struct task_params *p, uint64_t index, float *omega_rad_s
     for (int k = 0; k < p->joints; k++) {
         struct philox_stream stream = {p->seed, TASK_DOMAIN + (uint32_t)k};
         philox_normals(stream, index, walk, p->steps);
-        if (u[0] < p->broad_share) {
+        if (is_broad) {
             sample_broad(walk, u + 1, u + CHOICES + OWN * k, p->steps, omega_rad_s + k,
                          p->joints);
         } else {
@@ -123,8 +146,28 @@ void task_sample(const struct task_params *p, uint64_t index, float *omega_rad_s
             smooth(walk, p->steps, HANN, omega_rad_s + k, p->joints);
         }
         clip_velocity(p, k, omega_rad_s);
-        fit_to_limit(p, k, omega_rad_s);
     }
+}
+
+void task_sample(const struct task_params *p, uint64_t index, float *omega_rad_s)
+{
+    static void (*const families[])(const struct task_params *, struct task_dice *,
+                                    float *) = {[TASK_REACH] = task_sample_reach,
+                                                [TASK_CURVES] = task_sample_curve,
+                                                [TASK_STROKES] = task_sample_stroke};
+    struct task_dice d = {.at = 0};
+    float u;
+    philox_uniforms((struct philox_stream){p->seed, TASK_DOMAIN - 1}, index, &u, 1);
+    enum task_family family = choose_family(&p->mix, u);
+    if (family == TASK_BROAD || family == TASK_RESCALED) {
+        sample_walks(p, index, family == TASK_BROAD, omega_rad_s);
+    } else {
+        philox_uniforms((struct philox_stream){p->seed, TASK_DOMAIN - 2}, index, d.u,
+                        TASK_DICE);
+        families[family](p, &d, omega_rad_s);
+    }
+    for (int k = 0; k < p->joints; k++)
+        fit_to_limit(p, k, omega_rad_s);
 }
 
 void task_integrate(int steps, int joints, double tick_s, const float *omega_rad_s,
@@ -137,101 +180,4 @@ void task_integrate(int steps, int joints, double tick_s, const float *omega_rad
             q_rad[t * joints + k] = (float)q;
         }
     }
-}
-
-struct task_set *task_set_create(int n, int steps, int joints)
-{
-    struct task_set *set = calloc(1, sizeof(*set));
-    if (!set)
-        return NULL;
-    set->n = n;
-    set->steps = steps;
-    set->joints = joints;
-    set->omega_rad_s = calloc((size_t)n * steps * joints, sizeof(float));
-    set->tip_m = calloc((size_t)n * steps * 3, sizeof(float));
-    set->hits_limit = calloc((size_t)n, 1);
-    if (set->omega_rad_s && set->tip_m && set->hits_limit)
-        return set;
-    task_set_destroy(set);
-    return NULL;
-}
-
-void task_set_fill(struct task_set *set, const struct task_params *p, task_tip_fn tip,
-                   void *context)
-{
-    const size_t size = (size_t)set->steps * set->joints;
-    float *q = calloc(size, sizeof(float));
-    for (int i = 0; q && i < set->n; i++) {
-        float *omega = set->omega_rad_s + size * i;
-        task_sample(p, (uint64_t)i, omega);
-        task_integrate(set->steps, set->joints, p->tick_s, omega, q);
-        for (int t = 0; t < set->steps; t++)
-            tip(context, q + (size_t)t * set->joints,
-                set->tip_m + ((size_t)i * set->steps + t) * 3);
-    }
-    free(q);
-}
-
-void task_set_destroy(struct task_set *set)
-{
-    if (!set)
-        return;
-    free(set->omega_rad_s);
-    free(set->tip_m);
-    free(set->hits_limit);
-    free(set);
-}
-
-static int all_finite(const float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(x[i]))
-            return 0;
-    return 1;
-}
-
-static struct task_set *read_set(const struct safetensors *f, const char *path, char *err,
-                                 size_t err_len)
-{
-    const struct tensor *omega = safetensors_find(f, "target_omega");
-    const struct tensor *tip = safetensors_find(f, "target_tip");
-    const struct tensor *hits = safetensors_find(f, "hits_limit");
-    if (!omega || omega->type != TENSOR_F32 || omega->n_dims != 3 ||
-        omega->shape[0] < 1 || omega->shape[1] < 1 || omega->shape[2] < 1 || !tip ||
-        tip->type != TENSOR_F32 || tip->n_dims != 3 || tip->shape[0] != omega->shape[0] ||
-        tip->shape[1] != omega->shape[1] || tip->shape[2] != 3) {
-        snprintf(
-            err, err_len,
-            "%s: needs target_omega (n, steps, joints) and target_tip (n, steps, 3), "
-            "float32",
-            path);
-        return NULL;
-    }
-    int n = (int)omega->shape[0];
-    struct task_set *set = task_set_create(n, (int)omega->shape[1], (int)omega->shape[2]);
-    if (!set) {
-        snprintf(err, err_len, "%s: out of memory", path);
-        return NULL;
-    }
-    memcpy(set->omega_rad_s, omega->data, tensor_count(omega) * sizeof(float));
-    memcpy(set->tip_m, tip->data, tensor_count(tip) * sizeof(float));
-    if (hits && hits->type == TENSOR_U8 && tensor_count(hits) == (size_t)n)
-        memcpy(set->hits_limit, hits->data, (size_t)n);
-    if (!all_finite(set->omega_rad_s, tensor_count(omega)) ||
-        !all_finite(set->tip_m, tensor_count(tip))) {
-        snprintf(err, err_len, "%s: holds a number that is not finite", path);
-        task_set_destroy(set);
-        return NULL;
-    }
-    return set;
-}
-
-struct task_set *task_set_load(const char *path, char *err, size_t err_len)
-{
-    struct safetensors *f = safetensors_open(path, err, err_len);
-    if (!f)
-        return NULL;
-    struct task_set *set = read_set(f, path, err, err_len);
-    safetensors_close(f);
-    return set;
 }

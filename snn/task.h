@@ -1,10 +1,23 @@
-/* task.h - trajectories to learn: sampled, or from a file.
+/* task.h - movements to learn, drawn at random: joint velocities at the tick.
  *
- * The sampler follows Ortner et al. 2025 (Methods, and the authors' code): for every joint
- * a Wiener process, per-step sd 0.065, smoothed by a Hann window of 120 steps that is
- * centred one step ahead, clipped to +-pi rad/s, starting from rest.  "Rescaled" tasks
- * are scaled down where an angle would pass 98 % of its limit, so that every target can
- * be followed.
+ * Five families.  All start from home at q = 0, stay below pi rad/s and within 98 % of the
+ * joint limits (scaled down where they would not), so that every target can be followed.
+ *
+ * rescaled  Ortner et al. 2025 (Methods, and the authors' code): for every joint a Wiener
+ *           process, per-step sd 0.065, smoothed by a Hann window of 120 steps that is
+ *           centred one step ahead, clipped to +-pi rad/s, starting from rest; scaled to
+ *           the limits.
+ * broad     the same with windows of 30 to 120 steps, faster noise on top, rests.
+ * reach     minimum-jerk reaches (Flash and Hogan 1985) from rest to rest through random
+ *           points, all joints together.
+ * curves    Fourier and Lissajous curves, spirals, strokes through random points with
+ *           pauses: content up to 2 Hz, at rest at the ends or not.
+ * strokes   2.5 s out of a pen drawing: a plane curve of overlapping minimum-jerk strokes,
+ *           5 to 12 speed peaks, mixed into all joints by a random matrix; angles of 0.05
+ *           to 0.5 rad, peaks of 0.1 to 1.4 rad/s, as measured on drawings by people that
+ *           fill 0.25 m.  A drawing goes on across segments: half
+ *           of the tasks begin in mid-motion, less what the readouts carry over from the
+ *           segment before (see carry_decay and daemon/skill.h), half end in it.
  */
 #ifndef SNN_TASK_H
 #define SNN_TASK_H
@@ -14,44 +27,42 @@
 
 #include "snn/network.h"
 
+/* rescaled tasks are what the shares of the others leave of 1 */
+enum task_family { TASK_BROAD, TASK_REACH, TASK_CURVES, TASK_STROKES, TASK_RESCALED };
+
+struct task_mix {
+    float share[TASK_RESCALED]; /* of the tasks; all 0: rescaled tasks only */
+};
+
+enum { TASK_MIX_LEN = 128 };
+
+/* "NAME[:SHARE],..." with the names above; shares are taken relative to their sum.
+ * "mixed" stands for equal shares of all five.  0, or -EINVAL with a sentence in err. */
+int task_mix_parse(const char *text, struct task_mix *mix, char *err, size_t err_len);
+
+/* The same text, shares adding up to 1, in out[TASK_MIX_LEN].  Returns out. */
+const char *task_mix_text(const struct task_mix *mix, char *out);
+
 struct task_params {
     int steps, joints;
     double tick_s;
     float limit_rad[NETWORK_MAX_JOINTS]; /* angles stay within +- limit */
-    float broad_share;                   /* of tasks that are broad, 0 .. 1 */
+    struct task_mix mix;
+    float carry_decay; /* a step, of a readout; 0: velocities as they are */
     uint64_t seed;
 };
 
 /* Limits of the paper for base and shoulder (130 and 70 degrees), 110 and 90 degrees for
- * the elbow and wrist that it left out, 120 degrees for any further joint. */
+ * the elbow and wrist that it left out, 120 degrees for any further joint.  Rescaled tasks
+ * only; readouts decay in 20 steps, as in network.h. */
 struct task_params task_params_default(int steps, int joints, double tick_s,
                                        uint64_t seed);
 
-/* Rescaled task number `index`: omega (steps, joints) rad/s.  Any thread, any order. */
+/* Task number `index`: omega (steps, joints) rad/s.  Any thread, any order. */
 void task_sample(const struct task_params *p, uint64_t index, float *omega_rad_s);
 
 /* q (steps, joints) rad: q(t) = sum over s <= t of tick_s omega(s), from home. */
 void task_integrate(int steps, int joints, double tick_s, const float *omega_rad_s,
                     float *q_rad);
-
-/* A set of tasks of one length. */
-struct task_set {
-    int n, steps, joints;
-    float *omega_rad_s;  /* (n, steps, joints) */
-    float *tip_m;        /* (n, steps, 3) */
-    uint8_t *hits_limit; /* (n) the target asks for what a joint limit forbids */
-};
-
-/* Slow.  From a safetensors file (target_omega, target_tip, hits_limit) / allocated for
- * the caller to fill.  NULL with a sentence in err / with errno. */
-struct task_set *task_set_load(const char *path, char *err, size_t err_len);
-struct task_set *task_set_create(int n, int steps, int joints);
-/* Forward kinematics of the caller: q (joints) to tip (3). */
-typedef void (*task_tip_fn)(void *context, const float *q_rad, float *tip_m);
-
-/* Tasks 0, 1, ... of the sampler into every slot of the set. */
-void task_set_fill(struct task_set *set, const struct task_params *p, task_tip_fn tip,
-                   void *context);
-void task_set_destroy(struct task_set *set); /* NULL is fine */
 
 #endif

@@ -10,7 +10,6 @@
 
 #include "snn/adam.h"
 #include "snn/safetensors.h"
-#include "snn/task.h"
 #include "snn/weights.h"
 
 struct train {
@@ -42,7 +41,7 @@ struct train_params train_params_default(void)
                  .lsg_rate = 0.01f,
                  .rounding = ROUND_NONE,
                  .step = 0.0625f},
-        .broad_share = 0.5f,
+        .mix = {.share = {[TASK_BROAD] = 0.5f}},
         .seed = 1,
         .validate_every = 100,
         .validation_tasks = 64,
@@ -135,7 +134,7 @@ static float step_network(struct train *t)
 static void draw_tasks(struct train *t)
 {
     struct task_params tasks = tasks_of(t, t->p.seed);
-    tasks.broad_share = t->p.broad_share;
+    tasks.mix = t->p.mix;
     const size_t size = (size_t)t->net->p.steps * t->net->p.joints;
     const uint64_t first = (uint64_t)t->iteration * t->p.batch;
 #pragma omp parallel for

@@ -19,8 +19,8 @@ struct train_params {
     int iterations, batch, warmup; /* warm-up in iterations */
     float rate, final_rate;        /* of Adam: top, and end of the cosine */
     struct grad_params grad;
-    float broad_share; /* of the tasks, see task.h */
-    uint64_t seed;     /* of the tasks */
+    struct task_mix mix;
+    uint64_t seed; /* of the tasks */
     int validate_every, validation_tasks;
     int checkpoint_every;
 };

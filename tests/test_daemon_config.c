@@ -366,16 +366,26 @@ Test(config, a_missing_file_is_not_found)
 }
 
 /* Run from the root of the project, as `make test` does. */
-Test(config, the_shipped_configuration_is_valid)
+Test(config, the_shipped_configurations_are_valid)
 {
-    struct config c;
-    char *text = NULL;
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
-    int rc = config_load(&c, "config/sim.yaml", out);
-    fclose(out);
-    cr_expect(eq(int, rc, 0), "%s", text);
-    cr_expect(eq(int, c.arm.n_joints, 4));
-    cr_expect(eq(str, c.arm.joints[3].name, "pitch"));
-    free(text);
+    static const struct {
+        const char *file, *last_joint;
+        int joints, last_id;
+    } shipped[] = {{"config/sim.yaml", "pitch", 4, 4},
+                   {"config/openmanipulator-x.yaml", "joint4", 4, 14},
+                   {"config/so101.yaml", "gripper", 6, 6}};
+    for (int i = 0; i < 3; i++) {
+        struct config c;
+        char *text = NULL;
+        size_t len;
+        FILE *out = open_memstream(&text, &len);
+        int rc = config_load(&c, shipped[i].file, out);
+        fclose(out);
+        cr_expect(eq(int, rc, 0), "%s", text);
+        cr_assert(eq(int, c.arm.n_joints, shipped[i].joints));
+        const struct config_joint *last = &c.arm.joints[c.arm.n_joints - 1];
+        cr_expect(eq(str, (char *)last->name, (char *)shipped[i].last_joint));
+        cr_expect(eq(int, last->id, shipped[i].last_id));
+        free(text);
+    }
 }

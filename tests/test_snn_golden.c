@@ -173,8 +173,8 @@ Test(golden, tip_errors_are_within_half_a_millimetre)
         learner_watch(learner, &target);
         learner_update(learner, trainee, 1.0f, 0.0);
         const float *omega = learner_run(learner, trainee, STEPS);
-        double mm =
-            eval_tip_rmse_mm(STEPS, 2, 0.01, omega, target.tip_m, published_tip, NULL);
+        double mm = eval_tip_rmse_mm(STEPS, 2, 0.01, omega, NULL, target.tip_m,
+                                     published_tip, NULL);
         cr_expect(epsilon_eq(dbl, mm, (double)tip_rmse_mm[task], 0.5));
         cr_expect(epsilon_eq(dbl, eval_omega_rmse(STEPS, 2, omega, target.omega_rad_s),
                              (double)omega_rmse[task], 1e-4));

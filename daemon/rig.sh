@@ -1,0 +1,68 @@
+# rig.sh - for scripts: a simulated arm and armd in a folder of their own.
+#
+# The script sets `build`, the folder with the programs, and `me`, its name, and sources
+# this from the root of the project.  $run is the folder; all ends with the script.
+run=$(mktemp -d "/tmp/armd-$me.XXXXXX") || exit 74
+sim='' armd='' record=''
+
+clean() {
+    trap - EXIT INT TERM
+    for pid in $record $armd $sim; do
+        kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+    done
+    rm -rf "$run"
+}
+trap clean EXIT
+trap 'clean; exit 130' INT TERM
+
+ctl() {
+    "$build/armctl" -e "ipc://$run/control" "$@"
+}
+
+fail() {
+    echo "$me: $1" >&2
+    cat "$run/armsim.log" "$run/armd.log" >&2 2>/dev/null
+    exit 1
+}
+
+# starts both on the shipped configuration, changed by the arguments, which are sed's, and
+# waits until they have met
+start_rig() {
+    sed -e "s|/run/armd|$run|; s|/var/lib/armd|$run|" \
+        -e "s|arms/scorbot|$PWD/config/arms/scorbot|; s|weights/|$PWD/config/weights/|" \
+        "$@" config/sim.yaml >"$run/armd.yaml"
+    "$build/armsim" --model config/arms/scorbot.xml --link "$run/arm0" \
+        >"$run/armsim.log" 2>&1 &
+    sim=$!
+    "$build/armd" -c "$run/armd.yaml" >"$run/armd.log" 2>&1 &
+    armd=$!
+    tries=0
+    until [ "$(ctl --json status 2>/dev/null | jq -r .state)" = idle ]; do
+        tries=$((tries + 1))
+        { [ $tries -lt 60 ] && kill -0 $armd 2>/dev/null; } || fail "armd did not meet its arm"
+        sleep 0.2
+    done
+}
+
+# runs skill $1 once; its telemetry goes to $run/$1.jsonl, what armctl said to run.json
+record_run() {
+    ctl record "$run/$1.jsonl" --until-run-done >/dev/null 2>&1 &
+    record=$!
+    sleep 0.5
+    ctl --json run "$1" --wait >"$run/run.json" 2>"$run/err" || {
+        ctl --json status | jq -e '.faults | length > 0' >/dev/null || fail "$(cat "$run/err")"
+        echo '{"complete": false}' >"$run/run.json"
+    }
+    wait $record
+    record=''
+}
+
+# the same, and once more when the machine stalled and armd stopped the arm, as it should
+record_run_patiently() {
+    record_run "$1"
+    if [ "$(jq -rs '.[-1].complete' "$run/run.json")" != true ]; then
+        echo "(the machine stalled and armd stopped the arm, as it should: once more)"
+        ctl reset >/dev/null 2>&1
+        record_run "$1"
+    fi
+}
