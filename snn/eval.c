@@ -13,6 +13,7 @@
 /* what a task left behind after each number of updates; arrays [(updates + 1)] */
 struct trail {
     float *omega; /* (updates + 1, steps, joints) */
+    float *fixed; /* the same runs with the readout as meta-trained */
     double cells[EVAL_MAX_UPDATES + 1], seconds[EVAL_MAX_UPDATES + 1];
     double trainee_rate[EVAL_MAX_UPDATES + 1], lsg_rate;
 };
@@ -20,6 +21,7 @@ struct trail {
 struct eval_params eval_params_default(void)
 {
     return (struct eval_params){.updates = 1,
+                                .rule = rule_params_default(),
                                 .rounding = ROUND_NONE,
                                 .step = 0.0625f,
                                 .seed = 1,
@@ -75,41 +77,39 @@ static struct synapse *make_synapse(const struct network *net,
 }
 
 /* the run that is measured: of devices that are age_s older, leaving no trace */
-static const float *run_aged(struct learner *l, struct synapse *syn,
-                             const struct eval_params *p, int steps, double t_s)
+static void run_aged(struct learner *l, struct synapse *syn, const struct eval_params *p,
+                     int steps, double t_s)
 {
     struct pcm_core *core = synapse_core(syn);
     void *snapshot = malloc(pcm_core_snapshot_size());
     pcm_core_save(core, snapshot);
     synapse_age(syn, t_s + p->age_s);
     synapse_calibrate(syn);
-    const float *omega = learner_run(l, syn, steps);
+    learner_run(l, syn, steps);
     pcm_core_restore(core, snapshot);
     free(snapshot);
-    return omega;
 }
 
 static void learn_task(const struct network *net, const struct eval_params *p,
-                       struct learner *l, struct synapse *syn,
+                       struct learner *l, struct rule *rule, struct synapse *syn,
                        const struct target *target, struct trail *trail)
 {
     const size_t size = (size_t)target->steps * net->p.joints;
+    const bool is_aged = p->is_pcm && p->age_s > 0.0;
     for (int u = 0; u <= p->updates; u++) {
         double start = now_s(), t_s = 1.0 + u;
-        if (u == 1)
-            learner_watch(l, target);
-        else if (u > 1)
-            learner_compare(l, target);
-        trail->cells[u] = u ? learner_update(l, syn, 1.0f, t_s) : 0;
-        const float *omega = learner_run(l, syn, target->steps);
+        trail->cells[u] = u ? rule_teach(rule, syn, target, u, t_s) : 0;
+        learner_run(l, syn, target->steps);
+        if (u)
+            rule_refit(rule, syn, target);
         trail->seconds[u] = now_s() - start;
         trail->trainee_rate[u] = rate_Hz(learner_trainee_record(l));
-        if (p->is_pcm && p->age_s > 0.0)
-            memcpy(trail->omega + u * size, run_aged(l, syn, p, target->steps, t_s),
-                   size * sizeof(float));
-        else
-            memcpy(trail->omega + u * size, omega, size * sizeof(float));
-        if (p->is_pcm && p->age_s > 0.0 && u < p->updates)
+        if (is_aged)
+            run_aged(l, syn, p, target->steps, t_s);
+        memcpy(trail->fixed + u * size, learner_decode(l, NULL), size * sizeof(float));
+        memcpy(trail->omega + u * size, learner_decode(l, rule_readout(rule)),
+               size * sizeof(float));
+        if (is_aged && u < p->updates)
             learner_run(l, syn, target->steps); /* what the next update learns from */
     }
     trail->lsg_rate = p->updates ? rate_Hz(learner_lsg_record(l)) : 0.0;
@@ -125,26 +125,29 @@ static struct target target_of(const struct task_set *tasks, int i)
 
 /* every chosen task, on as many threads as there are */
 static int learn_all(const struct network *net, const struct task_set *tasks,
-                     const struct eval_params *p, const int *chosen, int n,
-                     struct trail *trails)
+                     const struct eval_params *p, const struct rstdp_judge *judge,
+                     const int *chosen, int n, struct trail *trails)
 {
     int failed = 0;
 #pragma omp parallel reduction(| : failed)
     {
         struct learner *l = learner_create(net);
+        struct rule *rule = rule_create(net, &p->rule, judge, l);
         float *w = malloc((size_t)network_trainee_rows(&net->p) * net->p.trainee.n *
                           sizeof(float));
-        failed |= !l || !w;
+        failed |= !l || !rule || !w;
 #pragma omp for schedule(dynamic)
         for (int i = 0; i < n; i++) {
             struct synapse *syn = failed ? NULL : make_synapse(net, p, chosen[i], w);
             if (syn) {
                 struct target target = target_of(tasks, chosen[i]);
-                learn_task(net, p, l, syn, &target, &trails[i]);
+                rule_start(rule, chosen[i]);
+                learn_task(net, p, l, rule, syn, &target, &trails[i]);
             }
             failed |= !syn;
             synapse_destroy(syn);
         }
+        rule_destroy(rule);
         learner_destroy(l);
         free(w);
     }
@@ -202,27 +205,35 @@ double eval_omega_rmse(int steps, int joints, const float *omega_rad_s,
     return sqrt(squares / (steps * joints));
 }
 
-static void summarise(const struct network *net, const struct task_set *tasks,
-                      const int *chosen, int n, const struct trail *trails, int u,
-                      task_tip_fn tip, void *context, double *scratch,
-                      struct eval_figures *f)
+/* errors over the tasks after u updates, with the readout learned or as meta-trained */
+static void spread_errors(const struct network *net, const struct task_set *tasks,
+                          const int *chosen, int n, const struct trail *trails, int u,
+                          bool is_fixed, const struct rstdp_judge *judge, double *scratch,
+                          struct eval_spread *tip_mm, struct eval_spread *omega_rad_s)
 {
     const int J = net->p.joints;
-    double *tip_mm = scratch, *omega_err = scratch + n;
-    *f = (struct eval_figures){.tasks = n};
     for (int i = 0; i < n; i++) {
         struct target target = target_of(tasks, chosen[i]);
-        const float *omega = trails[i].omega + (size_t)u * target.steps * J;
-        tip_mm[i] = eval_tip_rmse_mm(target.steps, J, net->p.tick_s, omega, target.tip_m,
-                                     tip, context);
-        omega_err[i] = eval_omega_rmse(target.steps, J, omega, target.omega_rad_s);
-        f->cells_written += trails[i].cells[u] / n;
-        f->trainee_rate_Hz += trails[i].trainee_rate[u] / n;
-        f->lsg_rate_Hz += trails[i].lsg_rate / n;
-        f->ms_per_task += 1e3 * trails[i].seconds[u] / n;
+        const float *omega =
+            (is_fixed ? trails[i].fixed : trails[i].omega) + (size_t)u * target.steps * J;
+        scratch[i] = eval_tip_rmse_mm(target.steps, J, net->p.tick_s, omega, target.tip_m,
+                                      judge->tip, judge->context);
+        scratch[n + i] = eval_omega_rmse(target.steps, J, omega, target.omega_rad_s);
     }
-    f->tip_rmse_mm = spread(tip_mm, n);
-    f->omega_rmse_rad_s = spread(omega_err, n);
+    *tip_mm = spread(scratch, n);
+    *omega_rad_s = spread(scratch + n, n);
+}
+
+static struct eval_figures summarise(const struct trail *trails, int n, int u)
+{
+    struct eval_figures f = {.tasks = n};
+    for (int i = 0; i < n; i++) {
+        f.cells_written += trails[i].cells[u] / n;
+        f.trainee_rate_Hz += trails[i].trainee_rate[u] / n;
+        f.lsg_rate_Hz += trails[i].lsg_rate / n;
+        f.ms_per_task += 1e3 * trails[i].seconds[u] / n;
+    }
+    return f;
 }
 
 static int choose(const struct task_set *tasks, bool skip_limit_hits, int *chosen)
@@ -246,17 +257,26 @@ int eval_run(const struct network *net, const struct task_set *tasks,
     size_t size = (size_t)tasks->steps * tasks->joints * (p->updates + 1);
     int *chosen = calloc((size_t)tasks->n, sizeof(int));
     struct trail *trails = calloc((size_t)tasks->n, sizeof(*trails));
-    float *omega = calloc(size * tasks->n, sizeof(float));
+    float *omega = calloc(2 * size * tasks->n, sizeof(float));
     double *scratch = calloc((size_t)tasks->n * 2, sizeof(double));
     int n = chosen ? choose(tasks, p->skip_limit_hits, chosen) : 0;
+    const struct rstdp_judge judge = {tip, context};
     int rc = -ENOMEM;
     if (trails && omega && scratch && n > 0) {
-        for (int i = 0; i < n; i++)
-            trails[i].omega = omega + size * i;
-        rc = learn_all(net, tasks, p, chosen, n, trails);
+        for (int i = 0; i < n; i++) {
+            trails[i].omega = omega + 2 * size * i;
+            trails[i].fixed = trails[i].omega + size;
+        }
+        rc = learn_all(net, tasks, p, &judge, chosen, n, trails);
     }
-    for (int u = 0; rc == 0 && u <= p->updates; u++)
-        summarise(net, tasks, chosen, n, trails, u, tip, context, scratch, &figures[u]);
+    for (int u = 0; rc == 0 && u <= p->updates; u++) {
+        struct eval_figures *f = &figures[u];
+        *f = summarise(trails, n, u);
+        spread_errors(net, tasks, chosen, n, trails, u, false, &judge, scratch,
+                      &f->tip_rmse_mm, &f->omega_rmse_rad_s);
+        spread_errors(net, tasks, chosen, n, trails, u, true, &judge, scratch,
+                      &f->fixed_tip_rmse_mm, &f->fixed_omega_rmse_rad_s);
+    }
     if (rc < 0)
         snprintf(err, err_len, n ? "out of memory" : "no task left to evaluate");
     free(chosen);

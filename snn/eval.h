@@ -1,8 +1,9 @@
 /* eval.h - how well does a network learn?  Many tasks, one after the other, in figures.
  *
  * Every task starts from the meta-trained weights (PCM: a core of its own, freshly
- * programmed and calibrated), is run, learned once from the LSG, and then by its own
- * error.  Same seed, same figures, whatever the number of threads.  Slow.
+ * programmed and calibrated), is run, and learned by a rule (rule.h), as a rule once from
+ * the LSG and then by its own error.  Same seed, same figures, whatever the number of
+ * threads.  Slow.
  */
 #ifndef SNN_EVAL_H
 #define SNN_EVAL_H
@@ -10,13 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "snn/network.h"
+#include "snn/rule.h"
 #include "snn/task.h"
 
 enum { EVAL_MAX_UPDATES = 50 };
 
 struct eval_params {
     int updates; /* K: figures for 0..K updates */
+    struct rule_params rule;
     bool skip_limit_hits;
     bool is_pcm;
     enum rounding rounding;
@@ -38,7 +40,9 @@ struct eval_spread {
 /* After a number of updates. */
 struct eval_figures {
     struct eval_spread tip_rmse_mm, omega_rmse_rad_s;
-    double cells_written;                /* mean, by the last update */
+    struct eval_spread fixed_tip_rmse_mm,
+        fixed_omega_rmse_rad_s;                     /* the same runs, read */
+    double cells_written; /* out as meta-trained */ /* mean, by the last update */
     double trainee_rate_Hz, lsg_rate_Hz; /* a step counted as 1 ms, as in the paper */
     double ms_per_task;                  /* compute of this update and its run */
     int tasks;

@@ -21,9 +21,12 @@ void forward_lsg(const struct network *net, struct rsnn_state *s,
                  struct synapse *recurrent, int steps, const float *x, float *current,
                  struct rsnn_record *r, float *signal);
 
-/* The trainee on its clock, from rest. */
+/* The trainee on its clock, from rest / with more input current extra (steps, n). */
 void forward_trainee(const struct network *net, struct rsnn_state *s,
                      struct synapse *trainee, int steps, struct rsnn_record *r);
+void forward_trainee_with(const struct network *net, struct rsnn_state *s,
+                          struct synapse *trainee, int steps, const float *extra,
+                          struct rsnn_record *r);
 
 /* The trainee's weights (rows, n), clock channels then neurons. */
 void forward_copy_weights(const struct network *net, float *w);
