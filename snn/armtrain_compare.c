@@ -16,11 +16,19 @@ static const struct entry {
     float rates[N_RATES]; /* to choose from; 0: as meta-trained */
 } entries[] = {
     {"natural e-prop, then error-driven", RULE_LSG, READOUT_FIXED, false, {0}},
-    {"error-driven e-prop", RULE_ERROR, READOUT_FIXED, false, {0.5f, 1, 2, 4, 8}},
+    {"error-driven e-prop",
+     RULE_ERROR,
+     READOUT_FIXED,
+     false,
+     {0.5f, 1.0f, 2.0f, 4.0f, 8.0f}},
     {"ridge readout", RULE_NONE, READOUT_RIDGE, true, {0}},
     {"natural e-prop + ridge readout", RULE_LSG, READOUT_RIDGE, false, {0}},
     {"natural e-prop + delta readout", RULE_LSG, READOUT_DELTA, false, {0}},
-    {"reward-modulated", RULE_REWARD, READOUT_FIXED, false, {10, 30, 100, 300, 1000}},
+    {"reward-modulated",
+     RULE_REWARD,
+     READOUT_FIXED,
+     false,
+     {2.0f, 5.0f, 10.0f, 20.0f, 50.0f}},
 };
 enum { N_ENTRIES = sizeof(entries) / sizeof(entries[0]) };
 
@@ -98,7 +106,7 @@ static int tune(const struct sweep *s, const struct entry *e, struct eval_params
                 float *rate, char *err, size_t err_len)
 {
     const struct network_params *net = &s->nets[0]->p;
-    struct eval_figures figures[EVAL_MAX_UPDATES + 1];
+    struct eval_figures figures[EVAL_MAX_UPDATES + 1] = {0};
     struct task_set *tasks = task_set_create(TUNING_TASKS, net->steps, net->joints);
     struct task_params sampler =
         task_params_default(net->steps, net->joints, net->tick_s, s->p.seed + 2000000);
@@ -122,7 +130,7 @@ static int tune(const struct sweep *s, const struct entry *e, struct eval_params
 static int compare_entry(const struct sweep *s, const struct entry *e, bool is_json,
                          char *err, size_t err_len)
 {
-    struct eval_figures figures[EVAL_MAX_UPDATES + 1];
+    struct eval_figures figures[EVAL_MAX_UPDATES + 1] = {0};
     struct eval_params p = params_of(s, e);
     const bool is_reward = e->kind == RULE_REWARD;
     struct row row = {.rule = e->name, .unit = is_reward ? "trial" : "update"};

@@ -9,10 +9,10 @@ enum { PERTURBATION_DOMAIN = 0x72737470 }; /* "rstp" */
 struct rstdp_params rstdp_params_default(void)
 {
     return (struct rstdp_params){.trials = 50,
-                                 .rate = 1000.0f,
-                                 .noise = 0.02f,
-                                 .hold_steps = 16,
-                                 .forgetting = 0.2f,
+                                 .rate = 10.0f,
+                                 .noise = 0.1f,
+                                 .hold_steps = 250,
+                                 .forgetting = 0.5f,
                                  .seed = 1};
 }
 

@@ -19,10 +19,11 @@
 #include "snn/task.h" /* task_tip_fn */
 
 struct rstdp_params {
-    int trials;       /* of one teaching */
-    float rate;       /* times eta of the network */
-    float noise;      /* sd of the perturbing current */
-    int hold_steps;   /* it stays for so many steps: fewer numbers to tell apart */
+    int trials;     /* of one teaching */
+    float rate;     /* times eta of the network */
+    float noise;    /* sd of the perturbing current */
+    int hold_steps; /* it stays for so many steps: fewer numbers to tell apart.  After */
+                    /* 200 trials of best rates 64 left 207 mm, 250 (all) 176 mm */
     float forgetting; /* of the running mean, a trial */
     uint64_t seed;
 };
