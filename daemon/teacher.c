@@ -116,7 +116,7 @@ static struct target segment_target(struct teacher *t, const struct trajectory_p
         for (int axis = 0; axis < 3; axis++) /* after the step, as the LSG learned it */
             t->tip[k * 3 + axis] = (float)path->tip_m[(first + k + 1) * 3 + axis];
     }
-    return (struct target){s->steps, t->target, t->tip};
+    return (struct target){s->steps, t->target, t->tip, NULL};
 }
 
 /* velocities of a run of the segment with what is carried over, to omega (steps, joints) */

@@ -40,11 +40,16 @@ static int usage(FILE *to)
         "                        [--profile NAME] [--no-compensation] [--json]\n"
         "                        [--sampler MIX: of --sample, as for tasks]\n"
         "                        [--read-noise white|bands]\n"
+        "                        [--readout fixed|delta|ridge] [--ridge X]\n"
+        "                        [--readout-rate X] [--readout-runs N]\n"
+        "                        [--position-weight X]\n"
         "       armtrain sweep   the same: every noise source times 0, 1/2, 1, 2, 4\n"
         "       armtrain ages    the same: error after an hour, a day, 30 days; several\n"
         "                        --weights are compared; both draw with --png FILE\n"
         "       armtrain tasks   --out FILE.safetensors [--joints N] [--sampler MIX]\n"
         "                        [--sample N] [--csv FILE ...] [--strokes FILE] ...\n"
+        "       armtrain compare the same: every learning rule on the same tasks\n"
+        "                        [--trials N: of the reward-modulated rule]\n"
         "       armtrain import  SRC DST   make a published network usable\n"
         "       armtrain export  SRC DST   the six published tensors alone\n"
         "       armtrain inspect FILE      what a weights file holds\n"
@@ -86,7 +91,7 @@ static void tip_of_arm(void *context, const float *q_rad, float *tip_m)
         tip_m[axis] = (float)tip[axis];
 }
 
-/* eval, sweep and ages: the same options, another table */
+/* eval, sweep, ages and compare: the same options, another table */
 static int eval_with_arm(int argc, char **argv)
 {
     struct armtrain_eval_options o = armtrain_eval_options_default();
@@ -255,7 +260,7 @@ int main(int argc, char **argv)
     if (strcmp(verb, "tasks") == 0)
         return tasks_with_arm(argc - 1, argv + 1);
     if (strcmp(verb, "eval") == 0 || strcmp(verb, "sweep") == 0 ||
-        strcmp(verb, "ages") == 0)
+        strcmp(verb, "ages") == 0 || strcmp(verb, "compare") == 0)
         return eval_with_arm(argc - 1, argv + 1);
     if (strcmp(verb, "import") == 0 || strcmp(verb, "export") == 0)
         return convert_main(argc - 1, argv + 1, verb[0] == 'i');

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "snn/armtrain_compare.h"
 #include "snn/weights.h"
 
 enum { ERR_LEN = 512 };
@@ -31,7 +32,7 @@ static json_t *spread_json(const struct eval_spread *s, double scale)
                      "max", s->max * scale);
 }
 
-static void print_json(int updates, const struct eval_figures *f)
+static void print_json(int updates, bool has_readout, const struct eval_figures *f)
 {
     json_t *o = json_pack("{s:i, s:i, s:o, s:o, s:{s:f}, s:{s:f, s:f}, s:f}", "updates",
                           updates, "tasks", f->tasks, "tip_rmse_mm",
@@ -43,6 +44,12 @@ static void print_json(int updates, const struct eval_figures *f)
         o, json_pack("{s:{s:f}, s:{s:f}, s:{s:f}, s:{s:f}}", "set_pulses", "mean",
                      f->set_pulses, "reset_pulses", "mean", f->reset_pulses, "reads",
                      "mean", f->reads, "core_reads", "mean", f->core_reads));
+    if (has_readout) {
+        json_object_set_new(o, "tip_rmse_fixed_readout_mm",
+                            spread_json(&f->fixed_tip_rmse_mm, 1.0));
+        json_object_set_new(o, "omega_rmse_fixed_readout_rad_s",
+                            spread_json(&f->fixed_omega_rmse_rad_s, 1.0));
+    }
     json_dumpf(o, stdout, JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(o);
@@ -67,6 +74,18 @@ static int find_word(const char *const *words, const char *word)
     return -1;
 }
 
+static int parse_readout(const char *name, enum readout_rule *rule)
+{
+    const char *const names[] = {
+        [READOUT_FIXED] = "fixed", [READOUT_DELTA] = "delta", [READOUT_RIDGE] = "ridge"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *rule = (enum readout_rule)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
 static bool parse_number(const char *text, double lo, double hi, double *x)
 {
     char *end;
@@ -74,9 +93,19 @@ static bool parse_number(const char *text, double lo, double hi, double *x)
     return end != text && !*end && *x >= lo && *x <= hi;
 }
 
+static bool parse_float(const char *text, double lo, double hi, float *x)
+{
+    double number;
+    bool is_good = parse_number(text, lo, hi, &number);
+    if (is_good)
+        *x = (float)number;
+    return is_good;
+}
+
 /* one option of eval; false when its value is not allowed */
 static bool eval_option(int c, const char *value, struct armtrain_eval_options *o)
 {
+    struct readout_params *readout = &o->p.rule.readout;
     double x = 0.0;
     int word;
     switch (c) {
@@ -125,6 +154,20 @@ static bool eval_option(int c, const char *value, struct armtrain_eval_options *
     case 'R':
         o->p.read_noise = strcmp(value, "bands") == 0 ? PCM_READ_BANDS : PCM_READ_WHITE;
         return o->p.read_noise == PCM_READ_BANDS || strcmp(value, "white") == 0;
+    case 'd':
+        return parse_readout(value, &o->p.rule.readout.rule) == 0;
+    case 'G':
+        return parse_float(value, 0, 1e6, &readout->ridge);
+    case 'D':
+        return parse_float(value, 0, 1e3, &readout->rate);
+    case 'W':
+        return parse_float(value, 0, 1e6, &readout->position_weight);
+    case 'N':
+        readout->runs = parse_number(value, 1, 1000, &x) ? (int)x : 0;
+        return readout->runs > 0;
+    case 'T':
+        o->p.rule.rstdp.trials = parse_number(value, 1, 100000, &x) ? (int)x : 0;
+        return o->p.rule.rstdp.trials > 0;
     case 'S':
         o->p.step = parse_number(value, 1e-6, 1, &x) ? (float)x : 0.0f;
         return o->p.step > 0.0f;
@@ -167,6 +210,12 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
                                             {"sampler", 1, NULL, 'm'},
                                             {"read-noise", 1, NULL, 'R'},
                                             {"png", 1, NULL, 'P'},
+                                            {"readout", 1, NULL, 'd'},
+                                            {"ridge", 1, NULL, 'G'},
+                                            {"readout-rate", 1, NULL, 'D'},
+                                            {"position-weight", 1, NULL, 'W'},
+                                            {"readout-runs", 1, NULL, 'N'},
+                                            {"trials", 1, NULL, 'T'},
                                             {"json", 0, NULL, 'j'},
                                             {"no-compensation", 0, NULL, 'c'},
                                             {NULL, 0, NULL, 0}};
@@ -195,7 +244,7 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
                     o->n_weights ? "takes options only" : "needs --weights FILE");
     if (strcmp(argv[0], "ages") != 0 && o->n_weights > 1)
         return fail(EX_USAGE, "compares one network; ages compares several");
-    if (strcmp(argv[0], "eval") != 0)
+    if (strcmp(argv[0], "sweep") == 0 || strcmp(argv[0], "ages") == 0)
         o->p.is_pcm = true;
     if (o->p.is_pcm && !o->is_rounding_given)
         o->p.rounding = ROUND_STOCHASTIC;
@@ -226,7 +275,7 @@ static int run_eval(const struct sweep *s, bool is_json, char *err)
     int rc =
         eval_run(s->nets[0], s->tasks, &s->p, s->tip, s->context, figures, err, ERR_LEN);
     for (int u = 0; rc == 0 && u <= s->p.updates; u++) {
-        print_json(u, &figures[u]);
+        print_json(u, s->p.rule.readout.rule != READOUT_FIXED, &figures[u]);
         if (!is_json)
             print_row(u, &figures[u]);
     }
@@ -275,6 +324,8 @@ int armtrain_eval(const char *verb, const struct armtrain_eval_options *o,
         rc = armtrain_sweep(&s, err, sizeof(err));
     else if (rc == 0 && strcmp(verb, "ages") == 0)
         rc = armtrain_ages(&s, err, sizeof(err));
+    else if (rc == 0 && strcmp(verb, "compare") == 0)
+        rc = armtrain_compare(&s, o->is_json, err, sizeof(err));
     else if (rc == 0)
         rc = run_eval(&s, o->is_json, err);
     task_set_destroy(tasks);

@@ -1,4 +1,4 @@
-/* armtrain_eval.h - `armtrain eval`, `sweep` and `ages`: options and output. */
+/* armtrain_eval.h - `armtrain eval`, `sweep`, `ages` and `compare`: options and output. */
 #ifndef SNN_ARMTRAIN_EVAL_H
 #define SNN_ARMTRAIN_EVAL_H
 

@@ -46,6 +46,13 @@ void forward_lsg(const struct network *net, struct rsnn_state *s,
 void forward_trainee(const struct network *net, struct rsnn_state *s,
                      struct synapse *trainee, int steps, struct rsnn_record *r)
 {
+    forward_trainee_with(net, s, trainee, steps, NULL, r);
+}
+
+void forward_trainee_with(const struct network *net, struct rsnn_state *s,
+                          struct synapse *trainee, int steps, const float *extra,
+                          struct rsnn_record *r)
+{
     const struct rsnn_params layer = network_trainee(net);
     uint16_t rows[PCM_ROWS];
     synapse_begin_trial(trainee);
@@ -53,7 +60,8 @@ void forward_trainee(const struct network *net, struct rsnn_state *s,
     rsnn_record_start(r);
     for (int t = 0; t < steps; t++) {
         int n_rows = clock_spikes(&net->p.clock, t, rows);
-        rsnn_step(&layer, s, trainee, rows, n_rows, NULL, r->h + (size_t)t * r->n);
+        rsnn_step(&layer, s, trainee, rows, n_rows,
+                  extra ? extra + (size_t)t * r->n : NULL, r->h + (size_t)t * r->n);
         rsnn_record_step(r, &layer, s);
     }
 }

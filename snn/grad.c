@@ -276,7 +276,7 @@ struct grad_result grad_compute(struct grad *g, const struct grad_params *p, int
     for (int k = 0; k < n_groups; k++)
         for (int b = k * GRAD_GROUP; b < group_end(k, batch); b++) {
             struct target target = {T, omega_rad_s + (size_t)b * T * J,
-                                    tip_m ? tip_m + (size_t)b * T * 3 : NULL};
+                                    tip_m ? tip_m + (size_t)b * T * 3 : NULL, NULL};
             forward_task(g, &g->groups[k], &g->tasks[b], p, &target,
                          p->seed + event * 1000003u + (uint64_t)b);
             output_error(&net->p, p, batch, target.omega_rad_s, &g->tasks[b]);

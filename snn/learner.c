@@ -86,15 +86,37 @@ void learner_destroy(struct learner *l)
     free(l);
 }
 
-const float *learner_run(struct learner *l, struct synapse *trainee, int steps)
+/* readouts of the record to velocities */
+static const float *velocities(struct learner *l)
 {
     const struct network_params *p = &l->net->p;
-    struct rsnn_record *r = &l->trainee_record;
-    forward_trainee(l->net, &l->trainee_state, trainee, steps, r);
-    for (int t = 0; t < steps; t++)
+    const struct rsnn_record *r = &l->trainee_record;
+    for (int t = 0; t < r->steps; t++)
         for (int k = 0; k < p->joints; k++)
             l->omega[t * p->joints + k] = r->y[t * p->joints + k] * p->joint_scale[k];
     return l->omega;
+}
+
+const float *learner_run(struct learner *l, struct synapse *trainee, int steps)
+{
+    return learner_try(l, trainee, steps, NULL);
+}
+
+const float *learner_try(struct learner *l, struct synapse *trainee, int steps,
+                         const float *perturbation)
+{
+    l->trainee.w_out = l->net->w[TRAINEE_OUT];
+    forward_trainee_with(l->net, &l->trainee_state, trainee, steps, perturbation,
+                         &l->trainee_record);
+    return velocities(l);
+}
+
+const float *learner_decode(struct learner *l, const float *w_out)
+{
+    l->trainee.w_out = w_out ? w_out : l->net->w[TRAINEE_OUT];
+    rsnn_record_readout(&l->trainee_record, l->trainee.readout_decay, l->trainee.w_out,
+                        l->trainee_record.y);
+    return velocities(l);
 }
 
 void learner_watch(struct learner *l, const struct target *target)
@@ -116,6 +138,13 @@ void learner_compare(struct learner *l, const struct target *target)
     eprop_traces(&p->clock, r, l->trainee.lif.decay, l->trace);
     newton_signal(l->newton, &p->correction, target->steps, l->trace, r->h, l->error,
                   p->learning_rate, l->signal);
+}
+
+void learner_signal(struct learner *l, float gain, const float *signal)
+{
+    const size_t size = (size_t)l->trainee_record.steps * l->net->p.trainee.n;
+    for (size_t i = 0; i < size; i++)
+        l->signal[i] = gain * signal[i];
 }
 
 int learner_update(struct learner *l, struct synapse *trainee, float rate, double t_s)

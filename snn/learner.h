@@ -23,11 +23,23 @@ void learner_destroy(struct learner *l);                   /* NULL is fine */
  * until the next run. */
 const float *learner_run(struct learner *l, struct synapse *trainee, int steps);
 
+/* The same with a perturbation, more input current (steps, n). */
+const float *learner_try(struct learner *l, struct synapse *trainee, int steps,
+                         const float *perturbation);
+
+/* The last run again, as if its readout weights had been w_out (n, joints; NULL: those of
+ * the network, which every run starts with): velocities, and what learner_compare goes by.
+ * Spikes do not depend on readouts, so nothing is run.  w_out stays the caller's. */
+const float *learner_decode(struct learner *l, const float *w_out);
+
 /* Learning signals of natural e-prop. */
 void learner_watch(struct learner *l, const struct target *target);
 
 /* Learning signals from the error of the last run. */
 void learner_compare(struct learner *l, const struct target *target);
+
+/* Learning signals from elsewhere: gain times signal (steps, n) of the last run. */
+void learner_signal(struct learner *l, float gain, const float *signal);
 
 /* Changes the synapses, eta times `rate` (1: as meta-trained), by the last run and the
  * last signals, at device time t_s.  Cells written, or -errno. */

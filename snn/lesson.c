@@ -9,6 +9,7 @@
 static const double SLACK = 1.5;
 
 struct lesson {
+    const struct lesson_params *p;
     struct learner *learner;
     struct synapse *trainee;
     const struct target *target;
@@ -17,7 +18,6 @@ struct lesson {
     void *context;
     float *best_weights; /* targets of the cells at the best attempt */
     double best;
-    int last; /* number of the last update */
 };
 
 static double attempt(struct lesson *l, int update)
@@ -32,24 +32,33 @@ static void keep(struct lesson *l, double error)
     synapse_targets(l->trainee, l->best_weights);
 }
 
+/* the update itself; cells written, or -errno */
+static int update_weights(struct lesson *l, int update, float rate)
+{
+    if (l->p->teach)
+        return l->p->teach(l->p->teach_context, update);
+    if (update == 1 && !l->p->is_known)
+        learner_watch(l->learner, l->target);
+    else
+        learner_compare(l->learner, l->target);
+    return learner_update(l->learner, l->trainee, rate, l->t_s);
+}
+
 /* one update and its rehearsal; *rate is that of this update, then of the next.  Cells
  * written, or -errno */
 static int improve(struct lesson *l, int update, float *rate)
 {
-    if (update == 1)
-        learner_watch(l->learner, l->target);
-    else
-        learner_compare(l->learner, l->target);
-    int cells = learner_update(l->learner, l->trainee, *rate, l->t_s);
+    int cells = update_weights(l, update, *rate);
     if (cells < 0)
         return cells;
     double error = attempt(l, update);
-    if (error <= l->best || update == 1) { /* before learning it knows nothing */
+    bool is_first = update == 1 && !l->p->is_known; /* before it nothing was known */
+    if (error <= l->best || is_first) {
         keep(l, error);
         *rate = 1.0f;
         return cells;
     }
-    if (error <= SLACK * l->best && update < l->last)
+    if (error <= SLACK * l->best && update < l->p->updates)
         return cells;
     int taken_back = synapse_retarget(l->trainee, l->best_weights, l->t_s);
     if (taken_back < 0)
@@ -63,13 +72,13 @@ int lesson_learn(struct learner *learner, struct synapse *trainee,
                  const struct target *target, const struct lesson_params *p, double t_s,
                  lesson_judge_fn judge, void *context, int *cells)
 {
-    struct lesson l = {.learner = learner,
+    struct lesson l = {.p = p,
+                       .learner = learner,
                        .trainee = trainee,
                        .target = target,
                        .t_s = t_s,
                        .judge = judge,
                        .context = context};
-    l.last = p->updates;
     l.best_weights = malloc(synapse_count(trainee) * sizeof(float));
     if (!l.best_weights)
         return -ENOMEM;

@@ -9,11 +9,20 @@
 #ifndef SNN_LESSON_H
 #define SNN_LESSON_H
 
+#include <stdbool.h>
+
 #include "snn/learner.h"
+
+/* Another rule than e-prop: makes update number u = 1, 2, ...  Cells written, or -errno. */
+typedef int (*lesson_teach_fn)(void *context, int update);
 
 struct lesson_params {
     int updates;   /* at most */
     double enough; /* no further update once an attempt is as good as this */
+    bool is_known; /* learned before, and drifted since: the first update, too, comes from
+                      the trainee's own error, and may be taken back */
+    lesson_teach_fn teach; /* NULL: natural e-prop, then error-driven */
+    void *teach_context;
 };
 
 /* Judges a rehearsal after `update` updates (0: before learning): its error, smaller is

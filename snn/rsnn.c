@@ -35,15 +35,16 @@ void rsnn_reset(struct rsnn_state *s, const struct rsnn_params *p)
     s->n_spikes = 0;
 }
 
-static void readout(const struct rsnn_params *p, struct rsnn_state *s)
+/* now = decay before + the rows of w_out that spiked; before may be now */
+static void readout(int n_out, float decay, const float *w_out, const uint16_t *spikes,
+                    int n_spikes, const float *before, float *now)
 {
-    float *restrict y = s->y;
-    for (int k = 0; k < p->n_out; k++)
-        y[k] *= p->readout_decay;
-    for (int i = 0; i < s->n_spikes; i++) {
-        const float *restrict w = p->w_out + (size_t)s->spikes[i] * p->n_out;
-        for (int k = 0; k < p->n_out; k++)
-            y[k] += w[k];
+    for (int k = 0; k < n_out; k++)
+        now[k] = decay * before[k];
+    for (int i = 0; i < n_spikes; i++) {
+        const float *restrict w = w_out + (size_t)spikes[i] * n_out;
+        for (int k = 0; k < n_out; k++)
+            now[k] += w[k];
     }
 }
 
@@ -60,7 +61,7 @@ void rsnn_step(const struct rsnn_params *p, struct rsnn_state *s, struct synapse
         for (int j = 0; j < p->lif.n; j++)
             s->current[j] += extra[j];
     s->n_spikes = lif_step(&p->lif, &s->lif, s->current, s->spikes, h);
-    readout(p, s);
+    readout(p->n_out, p->readout_decay, p->w_out, s->spikes, s->n_spikes, s->y, s->y);
 }
 
 int rsnn_record_create(struct rsnn_record *r, const struct rsnn_params *p, int max_steps)
@@ -108,6 +109,17 @@ void rsnn_record_step(struct rsnn_record *r, const struct rsnn_params *p,
     for (int j = 0; j < p->lif.n_adaptive; j++)
         r->threshold[(size_t)t * p->lif.n_adaptive + j] =
             p->lif.beta * s->lif.b[plain + j];
+}
+
+void rsnn_record_readout(const struct rsnn_record *r, float readout_decay,
+                         const float *w_out, float *y)
+{
+    memset(y, 0, (size_t)r->n_out * sizeof(float)); /* from rest */
+    for (int t = 0; t < r->steps; t++) {
+        float *now = y + (size_t)t * r->n_out;
+        readout(r->n_out, readout_decay, w_out, r->ids + r->first[t],
+                r->first[t + 1] - r->first[t], t ? now - r->n_out : now, now);
+    }
 }
 
 void rsnn_record_traces(const struct rsnn_record *r, float decay, float *trace,

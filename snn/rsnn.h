@@ -59,6 +59,11 @@ void rsnn_record_start(struct rsnn_record *r);
 void rsnn_record_step(struct rsnn_record *r, const struct rsnn_params *p,
                       const struct rsnn_state *s);
 
+/* What the readouts would have been with weights w_out (n, n_out): y (T, n_out), bit for
+ * bit those of a run with them, since no spike depends on a readout. */
+void rsnn_record_readout(const struct rsnn_record *r, float readout_decay,
+                         const float *w_out, float *y);
+
 /* trace[t][j] = decay trace[t - 1][j] + z[t - 1][j]: the presynaptic factor of e-prop,
  * of the spikes that drove step t.  Rows of `stride` floats. */
 void rsnn_record_traces(const struct rsnn_record *r, float decay, float *trace,

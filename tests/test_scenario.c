@@ -417,6 +417,16 @@ Test(scenario_programs, help_version_and_wrong_usage_have_their_exit_status)
                  rig_run(err, sizeof(err), "armtrain", "eval", "--weights", "/no", NULL),
                  66));
     cr_expect(eq(int,
+                 rig_run(err, sizeof(err), "armtrain", "compare", "--weights",
+                         "config/weights/generic-2j.safetensors", "--sample", "1",
+                         "--updates", "1", "--trials", "1", "--json", NULL),
+                 0),
+              "%s", err);
+    cr_expect(eq(int,
+                 rig_run(err, sizeof(err), "armtrain", "eval", "--weights", "/no",
+                         "--readout", "best", NULL),
+                 64));
+    cr_expect(eq(int,
                  rig_run(err, sizeof(err), "armctl", "-e", "ipc:///tmp/armd-nobody",
                          "status", NULL),
                  69));

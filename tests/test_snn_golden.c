@@ -54,7 +54,7 @@ static const void *data(const char *name)
 static struct target target_of(int task)
 {
     return (struct target){STEPS, (const float *)data("target_omega") + task * STEPS * 2,
-                           (const float *)data("target_tip") + task * STEPS * 3};
+                           (const float *)data("target_tip") + task * STEPS * 3, NULL};
 }
 
 static struct synapse *fresh_trainee(void)

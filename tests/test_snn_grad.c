@@ -191,7 +191,7 @@ static void run_forward(const struct network *net, const float *omega,
     f->trace = malloc(sizeof(float) * STEPS * rows);
     eprop_traces(&net->p.clock, &f->first, trainee.lif.decay, f->trace);
     for (int b = 0; b < BATCH; b++) {
-        struct target target = {STEPS, omega + b * STEPS * net->p.joints, NULL};
+        struct target target = {STEPS, omega + b * STEPS * net->p.joints, NULL, NULL};
         f->x[b] = malloc(sizeof(float) * STEPS * network_lsg_inputs(&net->p));
         f->signal[b] = malloc(sizeof(float) * STEPS * n);
         f->w[b] = malloc(sizeof(float) * rows * n);

@@ -181,7 +181,7 @@ static struct network *net;
 static struct learner *learner;
 static float *w, omega_target[T * JOINTS];
 static struct synapse *trainee;
-static struct target target = {T, omega_target, NULL};
+static struct target target = {T, omega_target, NULL, NULL};
 
 static void setup(void)
 {

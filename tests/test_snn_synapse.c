@@ -296,7 +296,7 @@ Test(synapse, a_silent_signal_leaves_the_weights_bit_identical)
     struct synapse_params sp = {.rows = rows, .cols = np.trainee.n};
     struct synapse *s = synapse_ideal_create(&sp, w);
     float omega[250] = {0};
-    struct target target = {250, omega, NULL};
+    struct target target = {250, omega, NULL, NULL};
     learner_run(l, s, 250);
     learner_watch(l, &target);
     cr_expect(eq(int, learner_update(l, s, 1.0f, 0.0), 0));

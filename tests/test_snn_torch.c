@@ -51,7 +51,7 @@ static void run_task(const struct network *net, struct learner *l, const float *
     const int n = net->p.trainee.n, rows = network_trainee_rows(&net->p);
     struct synapse_params ideal = {
         .rows = rows, .cols = n, .n_in = net->p.clock.channels};
-    struct target target = {STEPS, omega, NULL};
+    struct target target = {STEPS, omega, NULL, NULL};
     float *w = malloc(sizeof(float) * rows * n);
     forward_copy_weights(net, w);
     struct synapse *trainee = synapse_ideal_create(&ideal, w);
