@@ -418,8 +418,9 @@ Test(scenario_programs, help_version_and_wrong_usage_have_their_exit_status)
                  66));
     cr_expect(eq(int,
                  rig_run(err, sizeof(err), "armtrain", "compare", "--weights",
-                         "config/weights/generic-2j.safetensors", "--sample", "1",
-                         "--updates", "1", "--trials", "1", "--json", NULL),
+                         "config/weights/generic-2j.safetensors", "--arm",
+                         "config/arms/scorbot.xml", "--sample", "1", "--updates", "1",
+                         "--trials", "1", "--json", NULL),
                  0),
               "%s", err);
     cr_expect(eq(int,
