@@ -24,7 +24,7 @@ static const struct entry {
      RULE_REWARD,
      READOUT_FIXED,
      false,
-     {2.0f, 5.0f, 10.0f, 20.0f, 50.0f}},
+     {1.0f, 3.0f, 10.0f, 30.0f, 100.0f}},
 };
 enum { N_ENTRIES = sizeof(entries) / sizeof(entries[0]) };
 

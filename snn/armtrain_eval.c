@@ -32,7 +32,8 @@ static json_t *spread_json(const struct eval_spread *s, double scale)
                      "max", s->max * scale);
 }
 
-static void print_json(int updates, bool has_readout, const struct eval_figures *f)
+static void print_json(int updates, int healed, bool has_readout,
+                       const struct eval_figures *f)
 {
     json_t *o = json_pack("{s:i, s:i, s:o, s:o, s:{s:f}, s:{s:f, s:f}, s:f}", "updates",
                           updates, "tasks", f->tasks, "tip_rmse_mm",
@@ -44,6 +45,8 @@ static void print_json(int updates, bool has_readout, const struct eval_figures 
         o, json_pack("{s:{s:f}, s:{s:f}, s:{s:f}, s:{s:f}}", "set_pulses", "mean",
                      f->set_pulses, "reset_pulses", "mean", f->reset_pulses, "reads",
                      "mean", f->reads, "core_reads", "mean", f->core_reads));
+    if (healed)
+        json_object_set_new(o, "healed", json_integer(healed));
     if (has_readout) {
         json_object_set_new(o, "tip_rmse_fixed_readout_mm",
                             spread_json(&f->fixed_tip_rmse_mm, 1.0));
@@ -55,12 +58,16 @@ static void print_json(int updates, bool has_readout, const struct eval_figures 
     json_decref(o);
 }
 
-static void print_row(int updates, const struct eval_figures *f)
+static void print_row(int updates, int healed, const struct eval_figures *f)
 {
     if (updates == 0)
         fprintf(stderr, "updates  tasks   tip RMSE mm: mean  median     p90     max   "
                         "rad/s   cells\n");
-    fprintf(stderr, "%7d %6d %19.1f %7.1f %7.1f %7.1f %7.4f %7.0f\n", updates, f->tasks,
+    if (healed)
+        fprintf(stderr, "%4d + %d", updates, healed);
+    else
+        fprintf(stderr, "%7d ", updates);
+    fprintf(stderr, "%6d %19.1f %7.1f %7.1f %7.1f %7.4f %7.0f\n", f->tasks,
             f->tip_rmse_mm.mean, f->tip_rmse_mm.median, f->tip_rmse_mm.p90,
             f->tip_rmse_mm.max, f->omega_rmse_rad_s.mean, f->cells_written);
 }
@@ -133,6 +140,9 @@ static bool eval_option(int c, const char *value, struct armtrain_eval_options *
     case 's':
         o->p.seed = parse_number(value, 0, 1e15, &x) ? (uint64_t)x : UINT64_MAX;
         return o->p.seed != UINT64_MAX;
+    case 'h':
+        o->p.heal_updates = parse_number(value, 0, EVAL_MAX_UPDATES, &x) ? (int)x : -1;
+        return o->p.heal_updates >= 0;
     case 'g':
         return parse_number(value, 0, 1e10, &o->p.age_s);
     case 'r':
@@ -207,7 +217,8 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
                                             {"step", 1, NULL, 'S'},
                                             {"profile", 1, NULL, 'p'},
                                             {"broad-share", 1, NULL, 'B'},
-                                            {"sampler", 1, NULL, 'm'},
+                                            {"sampler", 1, NULL, 'x'},
+                                            {"heal", 1, NULL, 'h'},
                                             {"read-noise", 1, NULL, 'R'},
                                             {"png", 1, NULL, 'P'},
                                             {"readout", 1, NULL, 'd'},
@@ -230,7 +241,7 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
             o->is_json = true;
         else if (c == 'c')
             o->p.calibration_reads = 0;
-        else if (c == 'm') {
+        else if (c == 'x') {
             if (task_mix_parse(optarg, &o->mix, err, sizeof(err)) < 0)
                 return fail(EX_USAGE, err);
         } else if (!eval_option(c, optarg, o)) {
@@ -248,6 +259,8 @@ int armtrain_eval_parse(int argc, char **argv, struct armtrain_eval_options *o)
         o->p.is_pcm = true;
     if (o->p.is_pcm && !o->is_rounding_given)
         o->p.rounding = ROUND_STOCHASTIC;
+    if (eval_rows(&o->p) > EVAL_MAX_UPDATES)
+        return fail(EX_USAGE, "--updates and --heal are too many together");
     return check_scheme(argv[0], &o->p);
 }
 
@@ -274,10 +287,12 @@ static int run_eval(const struct sweep *s, bool is_json, char *err)
     struct eval_figures figures[EVAL_MAX_UPDATES + 1];
     int rc =
         eval_run(s->nets[0], s->tasks, &s->p, s->tip, s->context, figures, err, ERR_LEN);
-    for (int u = 0; rc == 0 && u <= s->p.updates; u++) {
-        print_json(u, s->p.rule.readout.rule != READOUT_FIXED, &figures[u]);
+    for (int row = 0; rc == 0 && row < eval_rows(&s->p); row++) {
+        int updates = row < s->p.updates ? row : s->p.updates;
+        print_json(updates, row - updates, s->p.rule.readout.rule != READOUT_FIXED,
+                   &figures[row]);
         if (!is_json)
-            print_row(u, &figures[u]);
+            print_row(updates, row - updates, &figures[row]);
     }
     return rc;
 }

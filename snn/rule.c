@@ -83,7 +83,7 @@ static int teach_nothing(void *context, int update)
 void rule_fill_lesson(struct rule_lesson *r, struct lesson_params *lesson)
 {
     const enum rule_kind kind = r->rule->p.kind;
-    lesson->is_known |= kind == RULE_ERROR;
+    lesson->is_known |= kind != RULE_LSG;
     lesson->teach = kind == RULE_REWARD ? teach_by_reward
                     : kind == RULE_NONE ? teach_nothing
                                         : NULL;
