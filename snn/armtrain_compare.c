@@ -24,7 +24,7 @@ static const struct entry {
      RULE_REWARD,
      READOUT_FIXED,
      false,
-     {1.0f, 3.0f, 10.0f, 30.0f, 100.0f}},
+     {0.1f, 0.3f, 1.0f, 3.0f, 10.0f}},
 };
 enum { N_ENTRIES = sizeof(entries) / sizeof(entries[0]) };
 
