@@ -36,6 +36,16 @@ void pcm_chip_destroy(struct pcm_chip *chip)
     free(chip);
 }
 
+struct pcm_chip_params pcm_chip_get_params(const struct pcm_chip *chip)
+{
+    return chip->params;
+}
+
+double pcm_chip_time_s(const struct pcm_chip *chip)
+{
+    return chip->state.t_s;
+}
+
 int pcm_chip_advance(struct pcm_chip *chip, double t_s)
 {
     if (!isfinite(t_s) || t_s < chip->state.t_s)
