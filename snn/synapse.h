@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "pcm/core.h"
+#include "pcm/chip.h"
 
 enum rounding { ROUND_NONE, ROUND_NEAREST, ROUND_STOCHASTIC };
 
@@ -38,9 +38,16 @@ struct synapse_pcm_params {
     struct pcm_core_params core; /* row_gain and adc_bound are set from the weights */
     float margin;                /* 1.2: room for updates above the largest weight */
     int calibration_reads;       /* compensation after programming; 0: none */
+    struct pcm_chip *chip; /* NULL: a core of its own; else core i_core of this one, */
+    int i_core;            /* as it is: the chip keeps it when the block is gone */
 };
 struct synapse *synapse_pcm_create(const struct synapse_params *p,
                                    const struct synapse_pcm_params *pcm, const float *w);
+/* The parameters of the core that a block on w stands on, and so of a chip for blocks that
+ * all begin with w.  A block on a chip with others reads wrongly: EINVAL. */
+struct pcm_core_params synapse_pcm_core_params(const struct synapse_params *p,
+                                               const struct synapse_pcm_params *pcm,
+                                               const float *w);
 void synapse_destroy(struct synapse *s); /* NULL is fine */
 
 /* current[cols] = sum over the active rows of their weights. */
