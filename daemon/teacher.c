@@ -16,13 +16,39 @@ struct teacher {
     const struct network *net;
     struct arm *arm;
     struct learner *learner;
-    uint32_t n_blocks; /* made so far: each has devices of its own */
-    float *target;     /* (net steps, joints) of the segment, what is left to do */
-    float *tip;        /* (net steps, 3) */
-    float *omega;      /* (updates + 1, path steps, joints) rehearsed, of the skill */
+    struct pcm_chip *chip;
+    float *target; /* (net steps, joints) of the segment, what is left to do */
+    float *tip;    /* (net steps, 3) */
+    float *omega;  /* (updates + 1, path steps, joints) rehearsed, of the skill */
 };
 
 enum { OMEGA_STEPS = 6001 };
+static const uint32_t OWN_CORE_ID = 1u << 20; /* no core of a chip has it */
+
+/* how a block is written, but for its seed */
+static struct synapse_params block_params(const struct teacher *t)
+{
+    return (struct synapse_params){.rows = network_trainee_rows(&t->net->p),
+                                   .cols = t->net->p.trainee.n,
+                                   .n_in = t->net->p.clock.channels,
+                                   .rounding = t->p.rounding,
+                                   .step = t->p.step,
+                                   .seed = t->p.seed};
+}
+
+/* the chip that all blocks share; NULL and errno */
+static struct pcm_chip *make_chip(const struct teacher *t)
+{
+    struct synapse_params sp = block_params(t);
+    float *w = malloc((size_t)sp.rows * sp.cols * sizeof(float));
+    if (!w)
+        return NULL;
+    forward_copy_weights(t->net, w);
+    struct pcm_chip_params p = {.core = synapse_pcm_core_params(&sp, &t->p.pcm, w),
+                                .n_cores = t->p.n_cores};
+    free(w);
+    return pcm_chip_create(&p);
+}
 
 struct teacher *teacher_create(const struct teacher_params *p, const struct network *net,
                                struct arm *arm)
@@ -38,7 +64,10 @@ struct teacher *teacher_create(const struct teacher_params *p, const struct netw
     t->target = calloc(steps * J, sizeof(float));
     t->tip = calloc(steps * 3, sizeof(float));
     t->omega = calloc((SKILL_MAX_UPDATES + 1) * OMEGA_STEPS * J, sizeof(float));
-    if (t->learner && t->target && t->tip && t->omega)
+    if (p->is_pcm && p->n_cores > 0)
+        t->chip = make_chip(t);
+    bool has_chip = t->chip || !p->is_pcm || p->n_cores == 0;
+    if (t->learner && t->target && t->tip && t->omega && has_chip)
         return t;
     teacher_destroy(t);
     return NULL;
@@ -49,6 +78,7 @@ void teacher_destroy(struct teacher *t)
     if (!t)
         return;
     learner_destroy(t->learner);
+    pcm_chip_destroy(t->chip);
     arm_close(t->arm);
     free(t->target);
     free(t->tip);
@@ -61,6 +91,16 @@ struct arm *teacher_arm(struct teacher *t)
     return t->arm;
 }
 
+const struct network *teacher_network(const struct teacher *t)
+{
+    return t->net;
+}
+
+struct pcm_chip *teacher_chip(struct teacher *t)
+{
+    return t->chip;
+}
+
 static double now_ms(void)
 {
     struct timespec at;
@@ -68,18 +108,27 @@ static double now_ms(void)
     return 1e3 * (double)at.tv_sec + 1e-6 * (double)at.tv_nsec;
 }
 
+/* a block that begins with the meta-trained weights w, on its core as that is */
+static struct synapse *block_on_core(struct teacher *t, const struct skill_segment *s,
+                                     struct synapse_params *sp, const float *w)
+{
+    struct synapse_pcm_params pcm = t->p.pcm;
+    pcm.core.core_id = OWN_CORE_ID;
+    if (t->chip && s->core != SKILL_NO_CORE) {
+        const struct pcm_core *core = pcm_chip_peek(t->chip, s->core);
+        pcm.chip = t->chip;
+        pcm.i_core = s->core;
+        /* what was drawn for a core is not drawn again, not even after a restart */
+        sp->seed += ((uint64_t)s->core << 40) + (core ? pcm_core_view(core).n_writes : 0);
+    }
+    return synapse_pcm_create(sp, &pcm, w);
+}
+
 /* a block with the meta-trained weights; 0 or -errno */
 static int make_block(struct teacher *t, struct skill_segment *s, double t_s)
 {
-    const struct network_params *np = &t->net->p;
-    const int rows = network_trainee_rows(np), n = np->trainee.n;
-    struct synapse_params sp = {.rows = rows,
-                                .cols = n,
-                                .n_in = np->clock.channels,
-                                .rounding = t->p.rounding,
-                                .step = t->p.step,
-                                .seed = t->p.seed + t->n_blocks};
-    s->w = malloc((size_t)rows * n * sizeof(float));
+    struct synapse_params sp = block_params(t);
+    s->w = malloc((size_t)sp.rows * sp.cols * sizeof(float));
     if (!s->w)
         return -ENOMEM;
     forward_copy_weights(t->net, s->w);
@@ -87,13 +136,37 @@ static int make_block(struct teacher *t, struct skill_segment *s, double t_s)
         s->synapse = synapse_ideal_create(&sp, s->w);
         return s->synapse ? 0 : -ENOMEM;
     }
-    struct synapse_pcm_params pcm = t->p.pcm;
-    pcm.core.core_id = t->n_blocks++;
-    s->synapse = synapse_pcm_create(&sp, &pcm, s->w);
-    int rc = s->synapse ? synapse_program(s->synapse, s->w, t_s) : -ENOMEM;
+    s->synapse = block_on_core(t, s, &sp, s->w);
+    int rc = s->synapse ? synapse_program(s->synapse, s->w, t_s) : -errno;
     free(s->w);
     s->w = NULL;
     return rc < 0 ? rc : synapse_calibrate(s->synapse) < 0 ? -EIO : 0;
+}
+
+/* the block of a segment that is in its cells (or in w) already; 0 or -errno */
+static int attach_block(struct teacher *t, struct skill_segment *s)
+{
+    struct synapse_params sp = block_params(t);
+    if (!t->p.is_pcm) {
+        s->synapse = synapse_ideal_create(&sp, s->w);
+        return s->synapse ? 0 : -ENOMEM;
+    }
+    float *w = malloc((size_t)sp.rows * sp.cols * sizeof(float));
+    if (!w)
+        return -ENOMEM;
+    forward_copy_weights(t->net, w);
+    s->synapse = block_on_core(t, s, &sp, w);
+    int rc = s->synapse ? 0 : -errno;
+    free(w);
+    return rc;
+}
+
+int teacher_attach(struct teacher *t, struct skill *s)
+{
+    int rc = 0;
+    for (int i = 0; i < s->n_segments && rc == 0; i++)
+        rc = attach_block(t, &s->segments[i]);
+    return rc;
 }
 
 /* what the readouts that a segment starts with still do at its step k */
@@ -211,6 +284,8 @@ static int learn_all(struct teacher *t, struct skill *skill, int updates, double
             rc = learn_segment(t, skill, i, first, updates, t_s);
         if (rc < 0)
             return rc;
+        if (synapse_core(s->synapse))
+            s->core_writes = pcm_core_view(synapse_core(s->synapse)).n_writes;
         if (i + 1 < skill->n_segments)
             pass_on(t->net, t->omega + updates * stride + (size_t)(first + room - 1) * J,
                     &skill->segments[i + 1]);
@@ -223,9 +298,34 @@ static int learn_all(struct teacher *t, struct skill *skill, int updates, double
     return 0;
 }
 
+int teacher_relearn(struct teacher *t, struct skill *s, int updates, double t_s)
+{
+    for (int i = 0; i < s->n_segments; i++) {
+        int core = s->segments[i].core;
+        synapse_destroy(s->segments[i].synapse);
+        free(s->segments[i].w);
+        s->segments[i] = (struct skill_segment){.core = core};
+    }
+    memset(s->quality, 0, sizeof(s->quality));
+    s->updates = 0;
+    s->is_kept = false;
+    s->n_weights = network_trainee_rows(&t->net->p) * t->net->p.trainee.n;
+    if (s->path->steps >= OMEGA_STEPS)
+        return -E2BIG;
+    if (t->chip && pcm_chip_advance(t->chip, t_s) < 0)
+        return -EINVAL;
+    return learn_all(t, s, updates ? updates : t->p.updates, t_s);
+}
+
+int teacher_segments(const struct teacher *t, const struct trajectory_path *path)
+{
+    return (path->steps + t->net->p.steps - 1) / t->net->p.steps;
+}
+
 struct skill *teacher_learn(struct teacher *t, const char *name,
                             struct trajectory_path *path, const double *q_start_rad,
-                            int updates, double t_s, char *err, size_t err_len)
+                            const int *cores, int updates, double t_s, char *err,
+                            size_t err_len)
 {
     double start_ms = now_ms();
     struct skill *s = calloc(1, sizeof(*s));
@@ -237,11 +337,12 @@ struct skill *teacher_learn(struct teacher *t, const char *name,
     s->path = path;
     snprintf(s->name, sizeof(s->name), "%s", name);
     memcpy(s->q_start_rad, q_start_rad, sizeof(s->q_start_rad));
-    int room = t->net->p.steps, n = (path->steps + room - 1) / room;
-    int rc = -E2BIG;
-    if (n <= SKILL_MAX_SEGMENTS && path->steps < OMEGA_STEPS) {
+    int n = teacher_segments(t, path), rc = -E2BIG;
+    if (n <= SKILL_MAX_SEGMENTS) {
         s->n_segments = n;
-        rc = learn_all(t, s, updates ? updates : t->p.updates, t_s);
+        for (int i = 0; i < n; i++)
+            s->segments[i].core = cores ? cores[i] : SKILL_NO_CORE;
+        rc = teacher_relearn(t, s, updates, t_s);
     }
     if (rc < 0) {
         snprintf(err, err_len, "cannot learn '%s': %s", name, strerror(-rc));
@@ -265,27 +366,16 @@ void teacher_warm_up(struct teacher *t)
     struct trajectory_path *path =
         zero ? trajectory_plan(zero, t->arm, &limits, err, sizeof(err)) : NULL;
     if (path)
-        skill_destroy(teacher_learn(t, "", path, still, 1, 0.0, err, sizeof(err)));
+        skill_destroy(teacher_learn(t, "", path, still, NULL, 1, 0.0, err, sizeof(err)));
     trajectory_destroy(zero);
-}
-
-static int relearn(struct teacher *t, struct skill *s, double t_s)
-{
-    int updates = s->updates;
-    for (int i = 0; i < s->n_segments; i++) {
-        synapse_destroy(s->segments[i].synapse);
-        free(s->segments[i].w);
-        s->segments[i] = (struct skill_segment){0};
-    }
-    memset(s->quality, 0, sizeof(s->quality));
-    s->updates = 0;
-    return learn_all(t, s, updates, t_s);
 }
 
 double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_rehearsed,
                        bool *is_relearned)
 {
     *is_relearned = false;
+    if (t->chip && pcm_chip_advance(t->chip, t_s) < 0)
+        return -1.0;
     for (int i = 0; i < s->n_segments; i++) {
         synapse_age(s->segments[i].synapse, t_s);
         synapse_begin_trial(s->segments[i].synapse);
@@ -297,7 +387,7 @@ double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_r
         rehearse(t, &s->segments[i], t->omega + (size_t)first * t->net->p.joints);
     double mm = measure(t, s, 0, s->path->steps, t->omega).tip_rmse_mm;
     if (mm > 2.0 * s->quality[s->updates].tip_rmse_mm + 5.0) {
-        if (relearn(t, s, t_s) < 0)
+        if (teacher_relearn(t, s, s->updates, t_s) < 0)
             return -1.0;
         *is_relearned = true;
         mm = s->quality[s->updates].tip_rmse_mm;
