@@ -80,10 +80,9 @@ static struct teacher_params teacher_params(const struct config *cfg)
 static struct library_params library_params(const struct config *cfg)
 {
     struct library_params p = {.n_cores = cfg->pcm.cores,
-                               .n_joints = cfg->arm.n_joints,
                                .is_pcm = cfg->network.backend == BACKEND_PCM,
                                .state_dir = cfg->state_dir};
-    for (int k = 0; k < p.n_joints; k++)
+    for (int k = 0; k < cfg->arm.n_joints; k++)
         p.v_max_rad_s[k] = cfg->arm.joints[k].v_max_rad_s;
     return p;
 }

@@ -9,15 +9,6 @@
 
 #define NAME_RULE "name must be 1 to 63 letters, digits, '_', '-' or '.'"
 
-static bool is_name_good(const char *name)
-{
-    size_t n = name ? strlen(name) : 0;
-    return n >= 1 && n < SKILL_NAME_LEN && name[0] != '.' &&
-           strspn(name,
-                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
-               n;
-}
-
 /* (n, dims) numbers out of [[...], ...]; a malloc'ed array, or NULL after control_refuse() */
 static double *read_points(struct request *r, int *n, int *dims)
 {
@@ -104,9 +95,10 @@ static struct trajectory *read_trajectory(struct request *r)
 
 static bool is_free_to_learn(struct request *r, struct loop_snapshot *snap)
 {
-    if (r->s->forgetting)
-        return control_refuse(r, "busy", "a skill is being forgotten");
-    return control_check_free(r, snap);
+    if (!r->s->forgetting)
+        return control_check_free(r, snap);
+    control_refuse(r, "busy", "a skill is being forgotten");
+    return false;
 }
 
 /* a job that makes a skill; NULL after refusing */
@@ -142,7 +134,7 @@ bool control_teach(struct request *r)
     json_t *updates = json_object_get(r->in, "updates");
     if (!control_check_fields(r, known))
         return false;
-    if (!is_name_good(name))
+    if (!skill_is_name_good(name))
         return control_refuse(r, "bad_request", NAME_RULE);
     if (updates && (!json_is_integer(updates) || json_integer_value(updates) < 1 ||
                     json_integer_value(updates) >= SKILL_MAX_UPDATES))
@@ -180,11 +172,12 @@ bool control_skills(struct request *r)
     json_t *list = json_array();
     for (int i = 0; i < r->s->skills.n; i++) {
         const struct skill *k = r->s->skills.skills[i];
-        json_array_append_new(
-            list, json_pack("{s:s, s:f, s:i, s:i, s:f}", "name", k->name, "duration_s",
-                            k->path->steps * k->path->tick_s, "segments", k->n_segments,
-                            "updates", k->updates, "tip_rmse_mm",
-                            k->quality[k->updates].tip_rmse_mm));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:f, s:i, s:i, s:f, s:f}", "name", k->name,
+                                        "duration_s", k->path->steps * k->path->tick_s,
+                                        "segments", k->n_segments, "updates", k->updates,
+                                        "tip_rmse_mm", k->quality[k->updates].tip_rmse_mm,
+                                        "learned_s", k->learned_s));
     }
     json_object_set_new(r->out, "skills", list);
     return true;
@@ -255,7 +248,7 @@ bool control_import(struct request *r)
     const char *path = control_check_fields(r, known) ? read_path(r) : NULL;
     if (!path)
         return false;
-    if (name && !is_name_good(json_string_value(name)))
+    if (name && !skill_is_name_good(json_string_value(name)))
         return control_refuse(r, "bad_request", NAME_RULE);
     if (!is_free_to_learn(r, &snap))
         return false;

@@ -2,6 +2,7 @@
 #include "daemon/library_impl.h"
 
 #include <errno.h>
+#include <libgen.h> /* dirname */
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,14 +171,14 @@ static void give_up(struct library *l, struct library_task *task, int i)
 }
 
 /* cores for `n` segments: free ones, those of the old skill, those least recently used */
-static void make_room(struct library *l, struct library_task *task, int n, int old,
+static bool make_room(struct library *l, struct library_task *task, int n, int old,
                       int *cores)
 {
     if (free_cores(l) < n && old >= 0)
         give_up(l, task, old);
     for (int i = 0; i < task->n_skills && free_cores(l) < n; i++)
         give_up(l, task, i);
-    library_take_cores(l, n, cores);
+    return library_take_cores(l, n, cores);
 }
 
 /* cores had been taken, and nothing came of it: what they held is learned again */
@@ -228,7 +229,11 @@ struct skill *library_learn(struct library *l, struct library_task *task,
                  l->p.n_cores * teacher_network(l->teacher)->p.steps * path->tick_s);
         return refuse(task, "bad_path", path);
     }
-    make_room(l, task, n, old, cores);
+    if (!make_room(l, task, n, old, cores)) {
+        snprintf(task->err, sizeof(task->err), "no core is free");
+        take_back(l, task);
+        return refuse(task, "internal", path);
+    }
     struct skill *s =
         teacher_learn(l->teacher, task->name, path, q_start_rad, cores, task->updates,
                       task->t_s, task->err, sizeof(task->err));
@@ -270,31 +275,36 @@ struct skill *library_import(struct library *l, struct library_task *task,
 
 /* ---- the rest ---- */
 
+/* the folder of path, made real, lies in state_dir */
+static bool is_inside(const struct library *l, const char *folder)
+{
+    char *home = l->store ? realpath(store_folder(l->store), NULL) : NULL;
+    size_t n = home ? strlen(home) : 0;
+    bool is = home && strncmp(folder, home, n) == 0 && (folder[n] == '/' || !folder[n]);
+    free(home);
+    return is;
+}
+
 int library_export(struct library *l, const struct skill *s, const char *path, char *err,
                    size_t err_len)
 {
-    char folder[PATH_MAX], *slash;
-    snprintf(folder, sizeof(folder), "%s", path);
-    slash = strrchr(folder, '/');
-    if (!slash || strlen(path) >= PATH_MAX - 16) {
-        snprintf(err, err_len, "%.200s: is not an absolute path", path);
-        return -EINVAL;
-    }
-    slash[slash == folder] = '\0';
-    char *real = realpath(folder, NULL);
-    int rc = real ? 0 : -errno;
-    size_t n = l->store ? strlen(store_folder(l->store)) : 0;
-    char *home = l->store ? realpath(store_folder(l->store), NULL) : NULL;
-    if (rc < 0)
-        snprintf(err, err_len, "%.200s: %s", path, strerror(-rc));
-    else if (home && (n = strlen(home), strncmp(real, home, n) == 0) &&
-             (real[n] == '/' || !real[n]))
-        rc = -EINVAL, snprintf(err, err_len, "%.200s: lies in state_dir", path);
-    else if (store_has(path))
-        rc = -EEXIST, snprintf(err, err_len, "%.200s: is there already", path);
-    free(real);
-    free(home);
-    return rc < 0 ? rc : skill_file_save(s, &l->origin, path, err, err_len);
+    char copy[PATH_MAX];
+    snprintf(copy, sizeof(copy), "%s", path);
+    char *folder = realpath(dirname(copy), NULL);
+    int rc = *path != '/'           ? -EINVAL
+             : !folder              ? -errno
+             : is_inside(l, folder) ? -EPERM
+             : store_has(path)      ? -EEXIST
+                                    : 0;
+    free(folder);
+    if (rc == 0)
+        return skill_file_save(s, &l->origin, path, err, err_len);
+    snprintf(err, err_len, "%s: %s", path,
+             rc == -EINVAL   ? "is not an absolute path"
+             : rc == -EPERM  ? "lies in state_dir"
+             : rc == -EEXIST ? "is there already"
+                             : strerror(-rc));
+    return rc;
 }
 
 int library_forget(struct library *l, struct skill *s, char *err, size_t err_len)

@@ -24,7 +24,7 @@
 #include "daemon/teacher.h"
 
 struct library_params {
-    int n_cores, n_joints; /* of the chip; of the arm, as configured */
+    int n_cores; /* of the chip */
     bool is_pcm;
     double v_max_rad_s[ARM_MAX_JOINTS]; /* what an imported path may ask for */
     const char *state_dir;              /* "": skills live in memory */

@@ -8,8 +8,8 @@
 
 #include "snn/chip_file.h"
 
-static const double TIP_TOLERANCE_m =
-    1e-3; /* of a target against this arm's kinematics */
+static const double TIP_TOLERANCE_m = 1e-3; /* of a target against this arm */
+static const double RANGE_SLACK_rad = 1e-3; /* more than a showing is allowed */
 
 /* the pose of all joints at step k of the target */
 static void pose_at(const struct skill *s, int k, double q_rad[ARM_MAX_JOINTS])
@@ -19,33 +19,25 @@ static void pose_at(const struct skill *s, int k, double q_rad[ARM_MAX_JOINTS])
            sizeof(double) * (size_t)s->path->n_free);
 }
 
-static bool is_in_range(const struct library *l, const double *q_rad)
-{
-    const struct arm *arm = teacher_arm(l->teacher);
-    for (int j = 0; j < l->p.n_joints; j++) {
-        double lo, hi;
-        arm_joint_range(arm, j, &lo, &hi);
-        if (q_rad[j] < lo || q_rad[j] > hi)
-            return false;
-    }
-    return true;
-}
-
 /* why step k of the target is not for this arm, or NULL */
 static const char *misfit(struct library *l, const struct skill *s, int k)
 {
     const struct trajectory_path *path = s->path;
     double q_rad[ARM_MAX_JOINTS], tip[3];
     pose_at(s, k, q_rad);
-    if (!is_in_range(l, q_rad))
-        return "a joint leaves its range";
+    for (int j = 0; j < path->n_free; j++) {
+        double lo, hi;
+        arm_joint_range(teacher_arm(l->teacher), j, &lo, &hi);
+        if (q_rad[j] < lo - RANGE_SLACK_rad || q_rad[j] > hi + RANGE_SLACK_rad)
+            return "a joint leaves its range";
+        if (k < path->steps && fabs(path->omega_rad_s[(size_t)k * path->n_free + j]) >
+                                   l->p.v_max_rad_s[j] * (1 + 1e-9))
+            return "a joint is faster than its v_max_rad_s";
+    }
     arm_tip(teacher_arm(l->teacher), q_rad, tip);
     for (int axis = 0; axis < 3; axis++)
         if (fabs(tip[axis] - path->tip_m[(size_t)k * 3 + axis]) > TIP_TOLERANCE_m)
             return "the tip is elsewhere";
-    for (int j = 0; k < path->steps && j < path->n_free; j++)
-        if (fabs(path->omega_rad_s[(size_t)k * path->n_free + j]) > l->p.v_max_rad_s[j])
-            return "a joint is faster than its v_max_rad_s";
     return NULL;
 }
 

@@ -4,6 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool skill_is_name_good(const char *name)
+{
+    size_t n = name ? strlen(name) : 0;
+    return n >= 1 && n < SKILL_NAME_LEN && name[0] != '.' &&
+           strspn(name,
+                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+               n;
+}
+
 void skill_destroy(struct skill *s)
 {
     if (!s)

@@ -49,6 +49,9 @@ struct skill {
     uint64_t last_used; /* larger is later */
 };
 
+/* A name that a file may have: 1 to 63 letters, digits, '_', '-' or '.', no '.' first. */
+bool skill_is_name_good(const char *name);
+
 void skill_destroy(struct skill *s); /* slow; NULL is fine */
 
 /* The skills in memory.  For the service thread. */

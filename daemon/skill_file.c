@@ -265,8 +265,9 @@ static struct skill *read_skill(struct reading *r, const struct network *net,
          sizeof(double));
     read_quality(r, s);
     read_segments(r, s, net, !origin->is_pcm && skill_origin_is_same(origin, own));
-    if (!isfinite(s->learned_s) || !isfinite(s->compute_ms) || !*s->name)
-        r->why = r->why ? r->why : "its name or a date is missing";
+    if (!isfinite(s->learned_s) || !isfinite(s->compute_ms) ||
+        !skill_is_name_good(s->name))
+        r->why = r->why ? r->why : "its name or a date is missing or not allowed";
     if (s->path && !r->why)
         return s;
     skill_destroy(s);

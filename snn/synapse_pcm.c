@@ -10,7 +10,6 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct synapse_pcm {
     struct synapse base;
@@ -198,9 +197,11 @@ static struct pcm_core *core_of_chip(const struct synapse_pcm_params *pcm,
                                      const struct pcm_core_params *wanted)
 {
     struct pcm_core_params p = pcm_chip_get_params(pcm->chip).core;
+    bool is_same = p.adc_bound == wanted->adc_bound;
+    for (int i = 0; i < PCM_ROWS; i++)
+        is_same = is_same && p.row_gain[i] == wanted->row_gain[i];
     errno = EINVAL;
-    if (p.adc_bound != wanted->adc_bound ||
-        memcmp(p.row_gain, wanted->row_gain, sizeof(p.row_gain)) != 0)
+    if (!is_same)
         return NULL;
     return pcm_chip_core(pcm->chip, pcm->i_core);
 }

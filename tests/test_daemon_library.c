@@ -37,8 +37,7 @@ static double open_library(double unix_s, bool is_pcm)
     tp.pcm.core = pcm_core_default_params(&pcm_profile_hermes_2dev, 1, 0);
     tp.pcm.margin = 1.2f;
     tp.pcm.calibration_reads = 4;
-    struct library_params lp = {
-        .n_cores = CORES, .n_joints = 4, .is_pcm = is_pcm, .state_dir = folder};
+    struct library_params lp = {.n_cores = CORES, .is_pcm = is_pcm, .state_dir = folder};
     for (int k = 0; k < 4; k++)
         lp.v_max_rad_s[k] = 3.0;
     library = library_create(&lp, teacher_create(&tp, net, arm), err, sizeof(err));
@@ -205,6 +204,21 @@ Test(library, a_skill_comes_back_as_it_was_and_its_devices_have_aged)
     free(a);
     free(b);
     free(target);
+}
+
+Test(library, what_reads_changed_is_saved_at_the_end)
+{
+    char err[512] = "";
+    bool is_relearned;
+    struct skill *s = teach("a", 1, false);
+    uint64_t n_reads = core_view(0).n_reads;
+    library_prepare(library, s, now_s += 5.0, true, &is_relearned, err, sizeof(err));
+    uint64_t more = core_view(0).n_reads;
+    cr_expect(gt(u64, more, n_reads));
+    cr_expect(eq(int, library_keep_all(library, &s, 1, err, sizeof(err)), 0));
+    restart();
+    cr_expect(eq(u64, core_view(0).n_reads, more));
+    cr_expect(eq(str, said, ""));
 }
 
 Test(library, a_core_that_is_used_again_is_the_same_devices)

@@ -229,8 +229,6 @@ Test(scenario_state, kill_9_at_random_moments_loses_nothing_that_was_acknowledge
         kill_during(&dice, (uint64_t)round, words);
         start_again();
         expect_words(words, round);
-        if (given && round % 50 == 49)
-            cr_log_warn("%d rounds", round + 1);
     }
     cr_expect(not(is_said("refused")));
     cr_expect(not(is_said("altered")));
