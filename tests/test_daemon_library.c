@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/library.h"
+#include "daemon/skill_file.h"
 #include "snn/safetensors.h"
 #include "snn/weights.h"
 #include "tests/support_pcm.h"
@@ -77,7 +78,7 @@ static void teardown(void)
     cr_expect(system(command) == 0);
 }
 
-TestSuite(library, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(library, .init = setup, .fini = teardown, .timeout = 300);
 
 static struct trajectory_path *plan(double duration_s)
 {
@@ -352,6 +353,38 @@ Test(library, an_altered_file_is_refused_and_the_others_are_kept)
     cr_expect(teach("a", 1, false) == NULL);
     expect_said("skills/a.safetensors is there and could not be used");
     cr_expect(teach("a", 1, true) != NULL);
+}
+
+/* one skill file from memory: is it taken? */
+static bool is_taken(const char *bytes, size_t len)
+{
+    char path[128], err[512] = "";
+    struct skill_origin own = skill_origin_of(net, "scorbot", true), origin;
+    snprintf(path, sizeof(path), "%s/cut", folder);
+    write_bytes("cut", bytes, len);
+    struct skill *s = skill_file_load(path, net, &own, &origin, err, sizeof(err));
+    cr_expect(s || strncmp(err, path, strlen(path)) == 0, "'%s'", err);
+    skill_destroy(s);
+    return s != NULL;
+}
+
+Test(library, every_cut_and_altered_byte_of_a_skill_file_is_refused)
+{
+    size_t len;
+    uint64_t header_B;
+    cr_assert(teach("a", 1, false) != NULL);
+    char *bytes = bytes_of("skills/a.safetensors", &len);
+    memcpy(&header_B, bytes, sizeof(header_B));
+    cr_expect(is_taken(bytes, len));
+    for (size_t at = 0; at < len; at += at < 2000 ? 1 : 7) {
+        bool is_padding = at < header_B + 8 && bytes[at] == ' ';
+        cr_expect(not(is_taken(bytes, at)), "cut at %zu", at);
+        bytes[at] ^= (char)(1 << at % 8);
+        bool is_wrong = is_taken(bytes, len) && !is_padding;
+        cr_expect(not(is_wrong), "byte %zu", at);
+        bytes[at] ^= (char)(1 << at % 8);
+    }
+    free(bytes);
 }
 
 Test(library, no_device_gets_younger_when_the_clock_runs_backwards)
