@@ -1,5 +1,6 @@
-/* service.h - the service thread: owns the sockets, the skills and the jobs, and stands
- * between clients, the learner thread and the control loop.
+/* service.h - the service thread: owns the sockets, the list of skills and the jobs, and
+ * stands between clients, the learner thread and the control loop.  A skill that a job or
+ * the loop is at work on is theirs; the cores are never its own (see teacher.h).
  *
  *     clients <-> control.c     requests and replies
  *     clients <-  telemetry.c   state, spikes, timing, events

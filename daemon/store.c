@@ -4,13 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h> /* dirname */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h> /* flock */
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "snn/atomic_file.h"
 
 #define SUFFIX ".safetensors"
 
@@ -45,10 +46,13 @@ static int make_folder(char *path, const char *parent, const char *name)
     if (snprintf(path, FOLDER_LEN, "%s%s%s", parent, *name ? "/" : "", name) >=
         FOLDER_LEN)
         return -ENAMETOOLONG;
-    if (mkdir(path, 0750) < 0 && errno != EEXIST)
+    bool is_new = mkdir(path, 0750) == 0;
+    if (!is_new && errno != EEXIST)
         return -errno;
     if (access(path, R_OK | W_OK | X_OK) < 0)
         return -errno;
+    if (is_new) /* as far as the folder above lets itself be opened */
+        atomic_file_sync_folder(path);
     remove_leftovers(path);
     return 0;
 }
@@ -70,12 +74,9 @@ struct store *store_open(const char *folder, char *err, size_t err_len)
         return NULL;
     }
     s->lock_fd = -1;
-    int rc = mkdir(folder, 0750) < 0 && errno != EEXIST ? -errno : 0;
-    snprintf(s->folder, sizeof(s->folder), "%.*s", FOLDER_LEN - 1, folder);
+    int rc = make_folder(s->folder, folder, "");
     if (rc == 0)
         rc = lock(s);
-    if (rc == 0)
-        rc = make_folder(s->folder, folder, "");
     if (rc == 0)
         rc = make_folder(s->skills, folder, "skills");
     if (rc == 0)
@@ -159,14 +160,9 @@ int store_list_skills(const struct store *s, char (**names)[SKILL_NAME_LEN])
 
 int store_remove(const char *path, char *err, size_t err_len)
 {
-    char copy[PATH_MAX];
     int rc = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-    snprintf(copy, sizeof(copy), "%s", path);
-    int fd = rc == 0 ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        rc = fsync(fd) < 0 && errno != EINVAL ? -errno : 0; /* EINVAL: cannot be synced */
-        close(fd);
-    }
+    if (rc == 0)
+        rc = atomic_file_sync_folder(path);
     if (rc < 0)
         snprintf(err, err_len, "%s: %s", path, strerror(-rc));
     return rc;
