@@ -310,8 +310,10 @@ int library_export(struct library *l, const struct skill *s, const char *path, c
 int library_forget(struct library *l, struct skill *s, char *err, size_t err_len)
 {
     int rc = remove_file(l, s, err, err_len);
-    if (rc < 0)
+    if (rc < 0) {
+        s->is_kept = false; /* its file may be gone, and yet not for good */
         return rc;
+    }
     library_free_cores(l, s);
     skill_destroy(s);
     return 0;
