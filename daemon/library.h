@@ -31,7 +31,6 @@ struct library_params {
 };
 
 struct library;
-
 /* Owns the teacher from then on, also on failure.  NULL with a sentence in err. */
 struct library *library_create(const struct library_params *p, struct teacher *t,
                                char *err, size_t err_len);

@@ -383,12 +383,10 @@ static void expect_refusal(const char *state_dir, const char *needle)
 
 Test(scenario_state, a_state_dir_that_cannot_be_used_is_a_reason_not_to_start)
 {
-    char folder[128];
     expect_refusal("/dev/null/armd",
                    "state_dir /dev/null/armd cannot be used: Not a dir");
     expect_refusal("/nonexistent/armd", "No such file or directory");
-    snprintf(folder, sizeof(folder), "%s", rig.folder);
-    expect_refusal(folder, "another armd uses it");
+    expect_refusal(rig.folder, "another armd uses it");
     kill_armd();
     cr_assert(run_shell("sed -i '/^state_dir/d' %s", rig.config));
     start_again();
