@@ -5,6 +5,7 @@ BUILD    ?= build
 ARCH     ?= native
 PREFIX   ?= /usr/local
 SECONDS  ?= 60
+ROUNDS   ?= 500
 VERSION  := 0.1.0
 SANITIZE ?=
 
@@ -118,9 +119,13 @@ test: deps-test ## sanitizers and valgrind first, then every test with the real 
 	@$(MAKE) --no-print-directory -j2 tests
 	@echo "--- unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@ARMD_BUILD=build/asan ASAN_OPTIONS=detect_leaks=0 build/asan/tests/run \
-	--filter '!(armsim|scenario|strokes)/*' -j2
+	--filter '!(armsim|scenario|scenario_state|strokes)/*' -j2
 	@echo "--- unit and scenario tests"
 	@ARMD_BUILD=$(BUILD) $(BUILD)/tests/run -j1 # the real programs want the processors
+
+crash: tests ## kill -9 at ROUNDS random moments of teaching and forgetting
+	@ARMD_BUILD=$(BUILD) ARMD_CRASH_ROUNDS=$(ROUNDS) $(BUILD)/tests/run -j1 \
+	--filter 'scenario_state/kill_9*'
 
 memcheck: deps-test ## a teaching under valgrind (which knows no AVX-512)
 	@$(MAKE) --no-print-directory -j2 BUILD=build/valgrind ARCH=x86-64-v3 CFLAGS="-O1 -g" all
@@ -155,7 +160,7 @@ fuzz: deps-lint ## every fuzzer for SECONDS each
 fuzzers: $(FUZZERS)
 $(FUZZERS): $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/libarmd.a
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-.PHONY: tests memcheck fuzzers
+.PHONY: tests memcheck fuzzers crash
 
 # ---- installation ---------------------------------------------------------
 install: all ## PREFIX, DESTDIR

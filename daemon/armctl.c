@@ -19,6 +19,7 @@ static const char usage[] =
     "  move Q1 Q2 ... [--v-scale X] | home [--v-scale X]\n"
     "  guide on|off [NAME]                   show by hand\n"
     "  skill NAME | forget NAME | calibrate\n"
+    "  export NAME FILE | import FILE [NAME] [--replace]    skills as files, by armd\n"
     "  monitor                               telemetry as it comes\n"
     "  record FILE.jsonl [--seconds S | --until-run-done]\n"
     "  plot RUN.jsonl OUT.png\n"
@@ -180,6 +181,21 @@ static int act_move(struct client *c, const struct verb *verb, int n, char **arg
     return send_and_show(c, request, verb->timeout_ms, armctl_print_reply);
 }
 
+static int act_file(struct client *c, const struct verb *verb, int n, char **args)
+{
+    bool is_import = !strcmp(verb->name, "import");
+    json_t *request = json_pack("{ssso}", "cmd", verb->name, "path",
+                                client_path(args[is_import ? 0 : 1]));
+    if (!request)
+        return armctl_fail(STATUS_USAGE, "the path is not valid UTF-8");
+    if (n > 1)
+        json_object_set_new(request, "name", json_string(args[is_import ? 1 : 0]));
+    if (opt.replace)
+        json_object_set_new(request, "replace", json_true());
+    return send_and_show(c, request, verb->timeout_ms,
+                         is_import ? armctl_print_teach : armctl_print_reply);
+}
+
 static int act_monitor(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)verb, (void)n, (void)args;
@@ -211,9 +227,11 @@ static const struct verb verbs[] = {
     {"guide", 1, 2, act_guide, REPLY_TIMEOUT_ms},
     {"skills", 0, 0, act_simple, REPLY_TIMEOUT_ms},
     {"skill", 1, 1, act_simple, REPLY_TIMEOUT_ms},
-    {"forget", 1, 1, act_simple, REPLY_TIMEOUT_ms},
+    {"forget", 1, 1, act_simple, LEARN_TIMEOUT_ms},
+    {"export", 2, 2, act_file, LEARN_TIMEOUT_ms},
+    {"import", 1, 2, act_file, LEARN_TIMEOUT_ms},
     {"calibrate", 0, 0, act_simple, LEARN_TIMEOUT_ms},
-    {"chip", 0, 0, act_simple, REPLY_TIMEOUT_ms},
+    {"chip", 0, 0, act_simple, LEARN_TIMEOUT_ms},
     {"monitor", 0, 0, act_monitor, 0},
     {"record", 1, 1, act_record, 0},
     {"plot", 2, 2, act_plot, 0},

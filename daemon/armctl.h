@@ -37,6 +37,9 @@ int armctl_fail(int status, const char *format, ...)
 int client_request(struct client *c, json_t *request, int timeout_ms, json_t **reply);
 void client_close(struct client *c);
 
+/* A path for armd, which reads and writes from a folder of its own: absolute. */
+json_t *client_path(const char *path);
+
 /* A subscription to all telemetry; the endpoint comes from armd's subscribe_info.  Returns
  * when the first message is there, so that nothing sent from now on is missed. */
 int telemetry_open(struct client *c, void **sub);

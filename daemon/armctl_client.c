@@ -105,3 +105,11 @@ int client_request(struct client *c, json_t *request, int timeout_ms, json_t **r
     }
     return status;
 }
+
+json_t *client_path(const char *path)
+{
+    char here[PATH_MAX];
+    if (*path == '/' || !getcwd(here, sizeof(here)))
+        return json_string(path);
+    return json_sprintf("%s/%s", here, path);
+}

@@ -61,6 +61,7 @@ static struct loop_params loop_params(const struct config *cfg, struct arm *arm)
 static struct teacher_params teacher_params(const struct config *cfg)
 {
     struct teacher_params p = {.is_pcm = cfg->network.backend == BACKEND_PCM,
+                               .n_cores = cfg->pcm.cores,
                                .rounding = cfg->pcm.rounding,
                                .step = (float)cfg->pcm.update_step,
                                .seed = (uint64_t)cfg->network.seed,
@@ -74,6 +75,16 @@ static struct teacher_params teacher_params(const struct config *cfg)
         cfg->pcm.compensate == COMPENSATE_PER_COLUMN ? CALIBRATION_READS : 0;
     if (!p.is_pcm)
         p.rounding = ROUND_NONE;
+    return p;
+}
+
+static struct library_params library_params(const struct config *cfg)
+{
+    struct library_params p = {.n_cores = cfg->pcm.cores,
+                               .is_pcm = cfg->network.backend == BACKEND_PCM,
+                               .state_dir = cfg->state_dir};
+    for (int k = 0; k < cfg->arm.n_joints; k++)
+        p.v_max_rad_s[k] = cfg->arm.joints[k].v_max_rad_s;
     return p;
 }
 
@@ -141,24 +152,43 @@ static int start_loop(const struct config *cfg, struct service *s)
     return EX_OK;
 }
 
+/* the learner thread with the skills that are in state_dir, which go to the service */
+static int start_worker(const struct config *cfg, const struct network *net,
+                        struct arm *arm, struct service *s)
+{
+    char err[ERR_LEN] = "";
+    struct teacher_params tp = teacher_params(cfg);
+    struct library_params lp = library_params(cfg);
+    struct worker_params wp = {.bus = bus_params(cfg)};
+    struct teacher *teacher = teacher_create(&tp, net, arm);
+    if (!teacher)
+        return fail(EX_SOFTWARE, "out of memory");
+    wp.library = library_create(&lp, teacher, err, sizeof(err));
+    if (!wp.library)
+        return fail(EX_IOERR, err);
+    double now_s = service_time_s(s);
+    s->device_ahead_s = library_restore(wp.library, now_s, &s->skills, stderr) - now_s;
+    library_report(wp.library, service_time_s(s), false, &s->report);
+    s->worker = worker_create(&wp);
+    return s->worker ? EX_OK : fail(EX_SOFTWARE, "out of memory");
+}
+
 /* everything is checked: build the parts and serve */
 static int serve(const struct config *cfg, const struct network *net, struct arm *arms[3])
 {
     char err[ERR_LEN] = "";
     struct service s = {.cfg = cfg, .net = net, .arm = arms[0]};
     struct loop_params lp = loop_params(cfg, arms[0]);
-    struct teacher_params tp = teacher_params(cfg);
-    struct worker_params wp = {.bus = bus_params(cfg)};
     if (service_open(&s, err, sizeof(err)) < 0) {
         service_close(&s);
         return fail(EX_UNAVAILABLE, err);
     }
     go_realtime(cfg);
     s.loop = loop_create(&lp, net, arms[1]);
-    wp.teacher = teacher_create(&tp, net, arms[2]);
-    s.worker = wp.teacher ? worker_create(&wp) : NULL;
     int rc =
-        s.loop && s.worker ? start_loop(cfg, &s) : fail(EX_SOFTWARE, "out of memory");
+        s.loop ? start_worker(cfg, net, arms[2], &s) : fail(EX_SOFTWARE, "out of memory");
+    if (rc == EX_OK)
+        rc = start_loop(cfg, &s);
     if (rc == EX_OK)
         rc = service_run(&s);
     loop_destroy(s.loop);

@@ -69,7 +69,7 @@ struct config {
         int rate_Hz;
         bool spikes;
     } telemetry;
-    char state_dir[CONFIG_PATH_LEN];
+    char state_dir[CONFIG_PATH_LEN]; /* "": nothing outlives the process */
     struct {
         enum config_policy policy;
         int priority, cpu; /* cpu -1: any */

@@ -96,7 +96,7 @@ static void read_text(const struct place *p, const char *text)
 static void read_path(const struct place *p, const char *text)
 {
     char full[2 * TEXT_MAX + 2];
-    if (*text == '/')
+    if (*text == '/' || !*text)
         snprintf(full, sizeof(full), "%s", text);
     else
         snprintf(full, sizeof(full), "%s/%s", p->r->base, text);
@@ -184,7 +184,8 @@ void config_field_read(struct config_reader *r, const struct field *f, const cha
     const char *text = (const char *)node->data.scalar.value;
     size_t len = node->data.scalar.length;
     p.is_plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    if (!len)
+    bool is_optional = f->preset && !*f->preset;
+    if (!len && !is_optional)
         BLAME(&p, "is empty");
     else if (!is_clean(text, len))
         BLAME(&p, "contains a control character");

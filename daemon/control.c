@@ -112,6 +112,8 @@ static const struct {
                 {"home", control_home},
                 {"skills", control_skills},
                 {"forget", control_forget},
+                {"export", control_export},
+                {"import", control_import},
                 {"chip", control_chip},
                 {"subscribe_info", control_subscribe_info}};
 
@@ -181,9 +183,15 @@ static json_t *teach_json(const struct job *job)
 
 void control_job_done(struct service *s, struct job *job)
 {
-    json_t *out = job->skill && job->type == JOB_TEACH
-                      ? teach_json(job)
-                      : error_json(job->is_path_bad ? "bad_path" : "internal", job->err);
+    json_t *out;
+    if (job->type == JOB_TEACH || job->type == JOB_IMPORT)
+        out = job->skill ? teach_json(job) : error_json(job->task.code, job->task.err);
+    else if (*job->err)
+        out = error_json("io", job->err);
+    else
+        out = json_pack("{s:b}", "ok", 1);
+    if (job->type == JOB_CHIP)
+        control_add_chip(s, out);
     send_reply(s, &job->envelope, job->has_id, job->id, out);
 }
 

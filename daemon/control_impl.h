@@ -45,8 +45,9 @@ void control_take_envelope(struct request *r, struct job *job);
 /* Refuses, with the names that are known. */
 bool control_unknown_skill(struct request *r, const char *name);
 
-/* Cores, writes and reads, for status. */
+/* Cores, writes and reads, for status; all of it, for chip. */
 json_t *control_chip_summary(const struct service *s);
+void control_add_chip(const struct service *s, json_t *out);
 
 /* The commands. */
 bool control_hello(struct request *r);
@@ -56,6 +57,8 @@ bool control_subscribe_info(struct request *r);
 bool control_teach(struct request *r);
 bool control_skills(struct request *r);
 bool control_forget(struct request *r);
+bool control_export(struct request *r);
+bool control_import(struct request *r);
 bool control_run(struct request *r);
 bool control_stop(struct request *r);
 bool control_estop(struct request *r);

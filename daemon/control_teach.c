@@ -1,4 +1,4 @@
-/* control_teach.c - commands around skills: teach, skills, forget. */
+/* control_teach.c - commands that teach, show, keep and remove skills. */
 #include "daemon/control_impl.h"
 
 #include <math.h>
@@ -7,14 +7,7 @@
 
 #include "daemon/telemetry.h"
 
-static bool is_name_good(const char *name)
-{
-    size_t n = name ? strlen(name) : 0;
-    return n >= 1 && n < SKILL_NAME_LEN && name[0] != '.' &&
-           strspn(name,
-                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
-               n;
-}
+#define NAME_RULE "name must be 1 to 63 letters, digits, '_', '-' or '.'"
 
 /* (n, dims) numbers out of [[...], ...]; a malloc'ed array, or NULL after control_refuse() */
 static double *read_points(struct request *r, int *n, int *dims)
@@ -100,6 +93,37 @@ static struct trajectory *read_trajectory(struct request *r)
     return t;
 }
 
+static bool is_free_to_learn(struct request *r, struct loop_snapshot *snap)
+{
+    if (!r->s->forgetting)
+        return control_check_free(r, snap);
+    control_refuse(r, "busy", "a skill is being forgotten");
+    return false;
+}
+
+/* a job that makes a skill; NULL after refusing */
+static struct job *learning_job(struct request *r, enum job_type type, const char *name,
+                                bool is_replacing)
+{
+    struct job *job = job_new(type, service_time_s(r->s));
+    if (!job) {
+        control_refuse(r, "internal", "out of memory");
+        return NULL;
+    }
+    snprintf(job->task.name, sizeof(job->task.name), "%s", name);
+    job->task.is_replacing = is_replacing;
+    job->task.t_s = job->t_s;
+    service_list_skills(r->s, &job->task);
+    return job;
+}
+
+static bool submit_learning(struct request *r, struct job *job)
+{
+    control_take_envelope(r, job);
+    loop_command(r->s->loop, &(struct loop_command){.type = COMMAND_LEARN});
+    return service_submit(r->s, job);
+}
+
 bool control_teach(struct request *r)
 {
     static const char *const known[] = {"name",       "space",   "points",  "times_s",
@@ -110,14 +134,14 @@ bool control_teach(struct request *r)
     json_t *updates = json_object_get(r->in, "updates");
     if (!control_check_fields(r, known))
         return false;
-    if (!is_name_good(name))
-        return control_refuse(r, "bad_request",
-                              "name must be 1 to 63 letters, digits, '_', '-' or '.'");
+    if (!skill_is_name_good(name))
+        return control_refuse(r, "bad_request", NAME_RULE);
     if (updates && (!json_is_integer(updates) || json_integer_value(updates) < 1 ||
                     json_integer_value(updates) >= SKILL_MAX_UPDATES))
         return control_refuse(r, "bad_request", "updates must be an integer from 1 to %d",
                               SKILL_MAX_UPDATES - 1);
-    if (skill_find(&s->skills, name) && !json_is_true(json_object_get(r->in, "replace")))
+    bool is_replacing = json_is_true(json_object_get(r->in, "replace"));
+    if (skill_find(&s->skills, name) && !is_replacing)
         return control_refuse(r, "exists",
                               "a skill '%s' is there already; say replace to learn it "
                               "anew",
@@ -125,23 +149,22 @@ bool control_teach(struct request *r)
     struct trajectory *trajectory = read_trajectory(r);
     if (!trajectory)
         return false;
-    if (!control_check_free(r, &snap)) {
+    struct job *job = is_free_to_learn(r, &snap)
+                          ? learning_job(r, JOB_TEACH, name, is_replacing)
+                          : NULL;
+    if (!job) {
         trajectory_destroy(trajectory);
         return false;
     }
-    struct job *job = job_new(JOB_TEACH, service_time_s(s));
     job->trajectory = trajectory;
-    job->updates = (int)json_integer_value(updates);
-    snprintf(job->name, sizeof(job->name), "%s", name);
+    job->task.updates = (int)json_integer_value(updates);
     job->limits.n_free = s->net->p.joints;
     job->limits.tick_s = s->net->p.tick_s;
     for (int k = 0; k < s->cfg->arm.n_joints; k++) {
         job->limits.q_hold_rad[k] = snap.q_rad[k];
         job->limits.v_max_rad_s[k] = s->cfg->arm.joints[k].v_max_rad_s;
     }
-    control_take_envelope(r, job);
-    loop_command(s->loop, &(struct loop_command){.type = COMMAND_LEARN});
-    return service_submit(s, job);
+    return submit_learning(r, job);
 }
 
 bool control_skills(struct request *r)
@@ -149,27 +172,90 @@ bool control_skills(struct request *r)
     json_t *list = json_array();
     for (int i = 0; i < r->s->skills.n; i++) {
         const struct skill *k = r->s->skills.skills[i];
-        json_array_append_new(
-            list, json_pack("{s:s, s:f, s:i, s:i, s:f}", "name", k->name, "duration_s",
-                            k->path->steps * k->path->tick_s, "segments", k->n_segments,
-                            "updates", k->updates, "tip_rmse_mm",
-                            k->quality[k->updates].tip_rmse_mm));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:f, s:i, s:i, s:f, s:f}", "name", k->name,
+                                        "duration_s", k->path->steps * k->path->tick_s,
+                                        "segments", k->n_segments, "updates", k->updates,
+                                        "tip_rmse_mm", k->quality[k->updates].tip_rmse_mm,
+                                        "learned_s", k->learned_s));
     }
     json_object_set_new(r->out, "skills", list);
     return true;
 }
 
+/* a skill that nobody is at work on; NULL after refusing */
+static struct skill *free_skill(struct request *r)
+{
+    struct service *s = r->s;
+    const char *name = json_string_value(json_object_get(r->in, "name"));
+    struct skill *skill = name ? skill_find(&s->skills, name) : NULL;
+    if (!skill)
+        control_unknown_skill(r, name);
+    else if (skill == s->running)
+        control_refuse(r, "busy", "'%s' is running", skill->name);
+    else if (s->is_teaching)
+        control_refuse(r, "busy", "a skill is being learned");
+    else
+        return skill;
+    return NULL;
+}
+
+/* Answered when its file is gone. */
 bool control_forget(struct request *r)
 {
     static const char *const known[] = {"name", NULL};
-    const char *name = json_string_value(json_object_get(r->in, "name"));
-    struct skill *skill = name ? skill_find(&r->s->skills, name) : NULL;
-    if (!control_check_fields(r, known))
+    struct skill *skill = control_check_fields(r, known) ? free_skill(r) : NULL;
+    struct job *job = skill ? job_new(JOB_FORGET, service_time_s(r->s)) : NULL;
+    if (!job)
+        return skill ? control_refuse(r, "internal", "out of memory") : false;
+    skill_take(&r->s->skills, skill);
+    job->skill = skill;
+    control_take_envelope(r, job);
+    return service_submit(r->s, job);
+}
+
+/* path as an absolute one; NULL after refusing */
+static const char *read_path(struct request *r)
+{
+    const char *path = json_string_value(json_object_get(r->in, "path"));
+    if (path && path[0] == '/' && strlen(path) < CONFIG_PATH_LEN)
+        return path;
+    control_refuse(r, "bad_request", "path must be an absolute one of at most %d bytes",
+                   CONFIG_PATH_LEN - 1);
+    return NULL;
+}
+
+/* The file is written by armd, with its rights. */
+bool control_export(struct request *r)
+{
+    static const char *const known[] = {"name", "path", NULL};
+    const char *path = control_check_fields(r, known) ? read_path(r) : NULL;
+    struct skill *skill = path ? free_skill(r) : NULL;
+    struct job *job = skill ? job_new(JOB_EXPORT, service_time_s(r->s)) : NULL;
+    if (!job)
+        return skill ? control_refuse(r, "internal", "out of memory") : false;
+    job->skill = skill;
+    snprintf(job->path, sizeof(job->path), "%s", path);
+    control_take_envelope(r, job);
+    return service_submit(r->s, job);
+}
+
+bool control_import(struct request *r)
+{
+    static const char *const known[] = {"path", "name", "replace", NULL};
+    struct loop_snapshot snap;
+    json_t *name = json_object_get(r->in, "name");
+    const char *path = control_check_fields(r, known) ? read_path(r) : NULL;
+    if (!path)
         return false;
-    if (!skill)
-        return control_unknown_skill(r, name);
-    if (skill == r->s->running)
-        return control_refuse(r, "busy", "'%s' is running", skill->name);
-    skill_remove(&r->s->skills, skill);
-    return true;
+    if (name && !skill_is_name_good(json_string_value(name)))
+        return control_refuse(r, "bad_request", NAME_RULE);
+    if (!is_free_to_learn(r, &snap))
+        return false;
+    struct job *job = learning_job(r, JOB_IMPORT, name ? json_string_value(name) : "",
+                                   json_is_true(json_object_get(r->in, "replace")));
+    if (!job)
+        return false;
+    snprintf(job->path, sizeof(job->path), "%s", path);
+    return submit_learning(r, job);
 }

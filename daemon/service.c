@@ -23,7 +23,7 @@ static void on_terminate(int sig)
 
 double service_time_s(const struct service *s)
 {
-    return s->t0_s + 1e-6 * (double)zclock_usecs();
+    return s->t0_s + s->device_ahead_s + 1e-6 * (double)zclock_usecs();
 }
 
 /* the folder of an ipc endpoint, for users of the group only */
@@ -84,7 +84,6 @@ int service_open(struct service *s, char *err, size_t err_len)
 {
     s->t0_s = 1e-3 * (double)zclock_time() - 1e-6 * (double)zclock_usecs();
     s->resets = zlist_new();
-    s->skills.cores = s->cfg->pcm.cores;
     s->control = bind_socket(ZMQ_ROUTER, s->cfg->control.endpoint, err, err_len);
     if (s->control)
         s->telemetry = bind_socket(ZMQ_PUB, s->cfg->telemetry.endpoint, err, err_len);
@@ -128,41 +127,41 @@ enum arm_state service_state(const struct service *s,
 
 bool service_submit(struct service *s, struct job *job)
 {
-    s->is_teaching = s->is_teaching || job->type == JOB_TEACH;
+    job->has_report = !s->running || job->type == JOB_PREPARE;
+    s->is_teaching = s->is_teaching || job->type == JOB_TEACH || job->type == JOB_IMPORT;
+    s->forgetting += job->type == JOB_FORGET;
     s->is_preparing = s->is_preparing || job->type == JOB_PREPARE;
     s->jobs++;
     return zsock_send(s->worker, "p", job) == 0;
 }
 
-/* cores for a new skill: the least recently used ones are given up, with a notice */
-static void make_room(struct service *s, int needed)
+void service_list_skills(const struct service *s, struct library_task *task)
 {
-    struct skill *least;
-    while ((least = skill_least_used(&s->skills, needed))) {
-        telemetry_event(
-            s, "forgotten",
-            json_pack("{s:s, s:s}", "name", least->name, "reason", "no core was free"));
-        skill_remove(&s->skills, least);
+    task->n_skills = skill_by_use(&s->skills, task->skills);
+}
+
+/* the new skill displaced others: the one of its name, and the least recently used */
+static void give_up(struct service *s, const struct library_task *task)
+{
+    for (int i = 0; i < task->n_skills; i++) {
+        struct skill *skill = task->skills[i];
+        if (!task->is_given_up[i])
+            continue;
+        if (strcmp(skill->name, task->name) != 0)
+            telemetry_event(s, "forgotten",
+                            json_pack("{s:s, s:s}", "name", skill->name, "reason",
+                                      "no core was free"));
+        skill_remove(&s->skills, skill);
     }
 }
 
 static void taught(struct service *s, struct job *job)
 {
+    struct skill *skill = job->skill;
     s->is_teaching = false;
     loop_command(s->loop, &(struct loop_command){.type = COMMAND_LEARNED});
-    struct skill *skill = job->skill;
-    if (skill && skill->n_segments > s->skills.cores) {
-        snprintf(job->err, sizeof(job->err), "needs %d cores, the chip has %d",
-                 skill->n_segments, s->skills.cores);
-        skill_destroy(skill);
-        skill = job->skill = NULL;
-        job->is_path_bad = true;
-    }
+    give_up(s, &job->task);
     if (skill) {
-        struct skill *old = skill_find(&s->skills, skill->name);
-        if (old)
-            skill_remove(&s->skills, old);
-        make_room(s, skill->n_segments);
         skill_add(&s->skills, skill);
         telemetry_event(s, "learned",
                         json_pack("{s:s, s:i, s:f, s:f}", "name", skill->name, "updates",
@@ -170,7 +169,13 @@ static void taught(struct service *s, struct job *job)
                                   skill->quality[skill->updates].tip_rmse_mm,
                                   "compute_ms", skill->compute_ms));
     }
-    control_job_done(s, job);
+}
+
+static void forgotten(struct service *s, struct job *job)
+{
+    s->forgetting--;
+    if (job->skill) /* its file would not go: it stays */
+        skill_add(&s->skills, job->skill);
 }
 
 static void prepared(struct service *s, struct job *job)
@@ -185,8 +190,14 @@ static void prepared(struct service *s, struct job *job)
         s->running = NULL;
         return;
     }
+    if (*job->err) { /* learned again, but not on disk */
+        fprintf(stderr, "armd: warning: %s\n", job->err);
+        telemetry_event(
+            s, "not_kept",
+            json_pack("{s:s, s:s}", "name", job->skill->name, "reason", job->err));
+    }
     if (job->is_rehearsed)
-        telemetry_event(s, job->is_relearned ? "healed" : "rehearsed",
+        telemetry_event(s, job->is_healed ? "healed" : "rehearsed",
                         json_pack("{s:s, s:f}", "name", job->skill->name, "tip_rmse_mm",
                                   job->rehearsed_mm));
     struct loop_command c = {.type = COMMAND_RUN,
@@ -204,7 +215,7 @@ static void bus_opened(struct service *s, struct job *job)
     if (!job->bus) {
         if (strcmp(job->err, s->bus_err) != 0) { /* say it once */
             fprintf(stderr, "armd: %s\n", job->err);
-            snprintf(s->bus_err, sizeof(s->bus_err), "%s", job->err);
+            snprintf(s->bus_err, sizeof(s->bus_err), "%.255s", job->err);
         }
         sd_notifyf(0, "STATUS=waiting for the arm: %s", job->err);
         s->retry_ns = zclock_usecs() * 1000 + RETRY_ns;
@@ -224,12 +235,22 @@ static void take_job(struct service *s)
     if (!job)
         return;
     s->jobs--;
-    if (job->type == JOB_TEACH)
+    if (job->has_report)
+        s->report = job->report;
+    if (job->has_report && job->report.has_cells)
+        s->cells = job->report;
+    if (job->type == JOB_TEACH || job->type == JOB_IMPORT)
         taught(s, job);
+    else if (job->type == JOB_FORGET)
+        forgotten(s, job);
     else if (job->type == JOB_PREPARE)
         prepared(s, job);
-    else
+    else if (job->type == JOB_OPEN_BUS)
         bus_opened(s, job);
+    else if (job->type == JOB_KEEP && *job->err)
+        fprintf(stderr, "armd: warning: not everything is kept: %s\n", job->err);
+    if (job->envelope)
+        control_job_done(s, job);
     job_destroy(job);
 }
 
@@ -263,6 +284,14 @@ static void end_step(struct service *s)
     }
 }
 
+/* the cores are the learner's again: how often were they read? */
+static void count(struct service *s)
+{
+    struct job *job = job_new(JOB_CHIP, service_time_s(s));
+    if (job)
+        service_submit(s, job);
+}
+
 static void take_event(struct service *s, const struct loop_event *e)
 {
     telemetry_loop_event(s, e);
@@ -285,8 +314,21 @@ static void take_event(struct service *s, const struct loop_event *e)
         end_loop(s);
     bool is_over = e->type == EVENT_STATE && e->from == STATE_RUNNING;
     bool is_refused = e->type == EVENT_REFUSED && e->command == COMMAND_RUN;
-    if (is_over || is_refused)
+    bool is_of_run = s->running && !s->is_preparing; /* else of something before it */
+    if ((is_over || is_refused) && is_of_run) {
         s->running = NULL;
+        count(s);
+    }
+}
+
+/* the last job: what changed in the chip goes to disk */
+static void keep(struct service *s)
+{
+    struct job *job = job_new(JOB_KEEP, service_time_s(s));
+    if (!job)
+        return;
+    service_list_skills(s, &job->task);
+    service_submit(s, job);
 }
 
 /* the port, as long as there is no arm on it */
@@ -318,9 +360,14 @@ int service_run(struct service *s)
     struct sigaction action = {.sa_handler = on_terminate};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    signal(SIGHUP, SIG_IGN); /* a closed terminal must not end a moving arm */
+    signal(SIGXFSZ, SIG_IGN); /* a file too large is an error, not the end */
+    signal(SIGHUP, SIG_IGN);  /* a closed terminal must not end a moving arm */
     zpoller_t *poller = zpoller_new(s->control, s->worker, NULL);
     zpoller_set_nonstop(poller, true);
+    for (int i = 0; i < s->skills.n; i++)
+        if (s->skills.skills[i]->is_relearned)
+            telemetry_event(s, "relearned",
+                            json_pack("{s:s}", "name", s->skills.skills[i]->name));
     sd_notify(0, "READY=1");
     uint64_t watched = 0;
     while (s->ending != ENDING_DONE) {
@@ -342,5 +389,8 @@ int service_run(struct service *s)
     while (s->jobs > 0) /* what the worker still does, it finishes */
         take_job(s);
     drain_loop(s);
+    keep(s);
+    while (s->jobs > 0)
+        take_job(s);
     return 0;
 }

@@ -1,5 +1,6 @@
-/* service.h - the service thread: owns the sockets, the skills and the jobs, and stands
- * between clients, the learner thread and the control loop.
+/* service.h - the service thread: owns the sockets, the list of skills and the jobs, and
+ * stands between clients, the learner thread and the control loop.  A skill that a job or
+ * the loop is at work on is theirs; the cores are never its own (see teacher.h).
  *
  *     clients <-> control.c     requests and replies
  *     clients <-  telemetry.c   state, spikes, timing, events
@@ -27,10 +28,13 @@ struct service {
     zactor_t *worker;
     zsock_t *control, *telemetry;
     struct skill_store skills;
+    struct chip_report report, cells; /* as last seen; the last one with cells */
+    double device_ahead_s; /* device time minus Unix time: the clock ran backwards */
 
     int jobs;                       /* in the worker now */
     bool is_opening, has_bus;       /* the bus: being opened / with the loop */
-    bool is_teaching, is_preparing; /* such a job is with the worker */
+    bool is_teaching, is_preparing; /* such a job (teach or import) is with the worker */
+    int forgetting;                 /* jobs that take a skill away */
     bool is_run_cancelled;          /* stop came before the run that is being prepared */
     struct skill *running;          /* accepted or in motion; NULL: none */
     struct bus *old_bus;            /* dropped by the loop, to be closed */
@@ -49,11 +53,14 @@ int service_open(struct service *s, char *err, size_t err_len);
 int service_run(struct service *s);
 void service_close(struct service *s);
 
-/* Device time now, s: the chip ages with it. */
+/* Device time now, s: the chip ages with it, and never gets younger. */
 double service_time_s(const struct service *s);
 
 /* For control.c: hand a job to the worker (takes it over); false when it cannot. */
 bool service_submit(struct service *s, struct job *job);
+
+/* The skills as a task wants them. */
+void service_list_skills(const struct service *s, struct library_task *task);
 
 /* The state as a client sees it: what the service has taken on, or has finished, counts
  * already, though the loop may hear of it a cycle later (its commands keep their order). */

@@ -4,6 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool skill_is_name_good(const char *name)
+{
+    size_t n = name ? strlen(name) : 0;
+    return n >= 1 && n < SKILL_NAME_LEN && name[0] != '.' &&
+           strspn(name,
+                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+               n;
+}
+
 void skill_destroy(struct skill *s)
 {
     if (!s)
@@ -37,15 +46,15 @@ void skill_touch(struct skill_store *store, struct skill *s)
     s->last_used = ++store->clock;
 }
 
-struct skill *skill_least_used(struct skill_store *store, int needed)
+int skill_by_use(const struct skill_store *store, struct skill *out[SKILLS_MAX])
 {
-    struct skill *least = NULL;
-    if (skill_cores_used(store) + needed <= store->cores)
-        return NULL;
-    for (int i = 0; i < store->n; i++)
-        if (!least || store->skills[i]->last_used < least->last_used)
-            least = store->skills[i];
-    return least;
+    for (int i = 0; i < store->n; i++) {
+        int k = i;
+        for (; k > 0 && out[k - 1]->last_used > store->skills[i]->last_used; k--)
+            out[k] = out[k - 1];
+        out[k] = store->skills[i];
+    }
+    return store->n;
 }
 
 void skill_add(struct skill_store *store, struct skill *s)
@@ -54,12 +63,17 @@ void skill_add(struct skill_store *store, struct skill *s)
     skill_touch(store, s);
 }
 
-void skill_remove(struct skill_store *store, struct skill *s)
+void skill_take(struct skill_store *store, struct skill *s)
 {
     for (int i = 0; i < store->n; i++)
         if (store->skills[i] == s) {
             store->skills[i] = store->skills[--store->n];
-            skill_destroy(s);
             return;
         }
+}
+
+void skill_remove(struct skill_store *store, struct skill *s)
+{
+    skill_take(store, s);
+    skill_destroy(s);
 }

@@ -10,15 +10,20 @@
 #ifndef DAEMON_SKILL_H
 #define DAEMON_SKILL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/trajectory.h"
 #include "snn/network.h"
 
+enum { SKILL_NO_CORE = -1, SKILLS_MAX = 64 };
 enum { SKILL_NAME_LEN = 64, SKILL_MAX_SEGMENTS = 32, SKILL_MAX_UPDATES = 21 };
 
 struct skill_segment {
     int steps;
+    int core; /* of the chip; SKILL_NO_CORE: one of its own, gone with it */
+    uint64_t
+        core_writes; /* of that core when it was learned: later ones are not its own */
     struct synapse *synapse; /* owned */
     float *w;                /* weights of an ideal block, NULL for a core; owned */
     float carry[NETWORK_MAX_JOINTS]; /* y0, in readout units */
@@ -33,33 +38,41 @@ struct skill {
     char name[SKILL_NAME_LEN];
     struct trajectory_path *path;       /* target; owned */
     double q_start_rad[ARM_MAX_JOINTS]; /* pose at the start, all joints of the arm */
-    int n_segments;
+    int n_segments, n_weights;          /* n_weights of each segment */
     struct skill_segment segments[SKILL_MAX_SEGMENTS];
     int updates;
     struct skill_quality quality[SKILL_MAX_UPDATES + 1]; /* [0..updates] */
     double compute_ms;
+    double learned_s;   /* Unix time */
+    bool is_kept;       /* the files in state_dir hold it as it is */
+    bool is_relearned;  /* when it was restored: its cells had been lost */
     uint64_t last_used; /* larger is later */
 };
 
+/* A name that a file may have: 1 to 63 letters, digits, '_', '-' or '.', no '.' first. */
+bool skill_is_name_good(const char *name);
+
 void skill_destroy(struct skill *s); /* slow; NULL is fine */
 
-/* The skills in memory: as many segments as there are cores.  For the service thread. */
+/* The skills in memory.  For the service thread. */
 struct skill_store {
-    int cores, n;
+    int n;
     uint64_t clock; /* counts uses */
-    struct skill *skills[64];
+    struct skill *skills[SKILLS_MAX];
 };
 
 struct skill *skill_find(struct skill_store *store, const char *name); /* or NULL */
+
 int skill_cores_used(const struct skill_store *store);
 
-/* Marks a use: the least recently used skill goes first when cores run out. */
+/* Marks a use. */
 void skill_touch(struct skill_store *store, struct skill *s);
 
-/* The skill to give up so that `needed` cores get free, NULL when they are (or when
- * nothing is left to give up). */
-struct skill *skill_least_used(struct skill_store *store, int needed);
+/* All of them, the least recently used first: in this order they are given up when cores
+ * run out.  Returns how many. */
+int skill_by_use(const struct skill_store *store, struct skill *out[SKILLS_MAX]);
 void skill_add(struct skill_store *store, struct skill *s);    /* takes ownership */
+void skill_take(struct skill_store *store, struct skill *s);   /* gives it back */
 void skill_remove(struct skill_store *store, struct skill *s); /* and destroys it */
 
 #endif

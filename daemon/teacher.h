@@ -1,5 +1,11 @@
 /* teacher.h - makes a skill of a showing, and keeps it fresh.
  *
+ * The teacher owns the chip.  Whose the cores are:
+ *   learner thread  all of them: it programs, reads, ages, saves, and counts;
+ *   control loop    those of the skill that runs, from COMMAND_RUN until it left the state
+ *                   `running`: it reads them (pcm_core_read alone).  The service gives the
+ *                   learner no job that touches a core meanwhile;
+ *   service thread  none: figures reach it as copies in finished jobs.
  * Everything here is slow (milliseconds to seconds) and belongs to the learner thread.
  */
 #ifndef DAEMON_TEACHER_H
@@ -11,7 +17,8 @@
 
 struct teacher_params {
     bool is_pcm;
-    struct synapse_pcm_params pcm; /* core_id is set for every block */
+    int n_cores;                   /* of the chip */
+    struct synapse_pcm_params pcm; /* chip and i_core are set for every block */
     enum rounding rounding;
     float step;
     uint64_t seed;
@@ -26,21 +33,36 @@ struct teacher *teacher_create(const struct teacher_params *p, const struct netw
                                struct arm *arm);
 void teacher_destroy(struct teacher *t); /* NULL is fine */
 struct arm *teacher_arm(struct teacher *t);
+const struct network *teacher_network(const struct teacher *t);
+struct pcm_chip *teacher_chip(struct teacher *t); /* NULL when weights are ideal */
 
 /* Learns to stand still, and forgets it: the first showing need not pay for fresh memory. */
 void teacher_warm_up(struct teacher *t);
 
-/* Learns path (taken over, also when it fails) at device time t_s.  NULL with a sentence
- * in err.  updates 0: as configured. */
+/* Segments, and so cores, that a path takes. */
+int teacher_segments(const struct teacher *t, const struct trajectory_path *path);
+
+/* Learns path (taken over, also when it fails) at device time t_s, each segment on one of
+ * the cores[], which are programmed anew; NULL: on cores of their own.  NULL with a
+ * sentence in err.  updates 0: as configured. */
 struct skill *teacher_learn(struct teacher *t, const char *name,
                             struct trajectory_path *path, const double *q_start_rad,
-                            int updates, double t_s, char *err, size_t err_len);
+                            const int *cores, int updates, double t_s, char *err,
+                            size_t err_len);
+
+/* The same for a skill whose segments have their cores; what it knew is lost.  0 or
+ * -errno; it has then to be given up, or learned again. */
+int teacher_relearn(struct teacher *t, struct skill *s, int updates, double t_s);
+
+/* Puts a skill that was stored on its cores as they are.  0 or -errno. */
+int teacher_attach(struct teacher *t, struct skill *s);
 
 /* Before a run: devices age to t_s, drift is compensated; with is_rehearsed the skill is
- * run without the arm and learned anew when it has become twice as bad as it was (plus
- * 5 mm).  Returns the rehearsed tip RMSE in mm, 0 when it was not rehearsed, or a negative
- * number when the skill could not be learned again and must be given up. */
+ * run without the arm.  When it has become worse than when it was learned (by a third and
+ * 2 mm), updates from its own error correct it; when they leave it twice as bad (and 5 mm)
+ * it is learned anew.  Returns the rehearsed tip RMSE in mm, 0 when it was not rehearsed, or
+ * a negative number when the skill must be given up.  is_healed: cells were written. */
 double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_rehearsed,
-                       bool *is_relearned);
+                       bool *is_healed);
 
 #endif

@@ -23,40 +23,69 @@ void job_destroy(struct job *job)
     free(job);
 }
 
-static void teach(struct teacher *t, struct job *job)
+static void teach(struct library *l, struct job *job)
 {
     double q_start[ARM_MAX_JOINTS];
-    struct trajectory_path *path = trajectory_plan(
-        job->trajectory, teacher_arm(t), &job->limits, job->err, sizeof(job->err));
-    job->is_path_bad = !path;
+    struct library_task *task = &job->task;
+    struct trajectory_path *path =
+        trajectory_plan(job->trajectory, teacher_arm(library_teacher(l)), &job->limits,
+                        task->err, sizeof(task->err));
+    task->code = "bad_path";
     if (!path)
         return;
     memcpy(q_start, job->limits.q_hold_rad, sizeof(q_start));
     for (int k = 0; k < path->n_free; k++)
         q_start[k] = path->q_rad[k];
-    job->skill = teacher_learn(t, job->name, path, q_start, job->updates, job->t_s,
-                               job->err, sizeof(job->err));
+    job->skill = library_learn(l, task, path, q_start);
+}
+
+static void open_bus(const struct worker_params *p, struct job *job)
+{
+    bus_close(job->old_bus);
+    job->old_bus = NULL;
+    job->bus = bus_open(&p->bus, job->err, sizeof(job->err));
 }
 
 static void work(const struct worker_params *p, struct job *job)
 {
-    if (job->type == JOB_TEACH) {
-        teach(p->teacher, job);
-    } else if (job->type == JOB_PREPARE) {
-        job->rehearsed_mm = teacher_prepare(p->teacher, job->skill, job->t_s,
-                                            job->is_rehearsed, &job->is_relearned);
-    } else {
-        bus_close(job->old_bus);
-        job->old_bus = NULL;
-        job->bus = bus_open(&p->bus, job->err, sizeof(job->err));
+    struct library *l = p->library;
+    const size_t len = sizeof(job->err);
+    switch (job->type) {
+    case JOB_TEACH:
+        teach(l, job);
+        break;
+    case JOB_IMPORT:
+        job->skill = library_import(l, &job->task, job->path);
+        break;
+    case JOB_EXPORT:
+        library_export(l, job->skill, job->path, job->err, len);
+        break;
+    case JOB_FORGET:
+        if (library_forget(l, job->skill, job->err, len) == 0)
+            job->skill = NULL;
+        break;
+    case JOB_PREPARE:
+        job->rehearsed_mm = library_prepare(l, job->skill, job->t_s, job->is_rehearsed,
+                                            &job->is_healed, job->err, len);
+        break;
+    case JOB_CHIP:
+        break;
+    case JOB_KEEP:
+        library_keep_all(l, job->task.skills, job->task.n_skills, job->err, len);
+        break;
+    case JOB_OPEN_BUS:
+        open_bus(p, job);
+        break;
     }
+    if (job->has_report)
+        library_report(l, job->t_s, job->has_cells, &job->report);
 }
 
 static void worker_main(zsock_t *pipe, void *args)
 {
     struct worker_params p = *(const struct worker_params *)args;
     zsock_signal(pipe, 0); /* args have been copied */
-    teacher_warm_up(p.teacher);
+    teacher_warm_up(library_teacher(p.library));
     for (;;) {
         zmsg_t *message = zmsg_recv(pipe);
         if (!message)
@@ -71,7 +100,7 @@ static void worker_main(zsock_t *pipe, void *args)
         work(&p, job);
         zsock_send(pipe, "p", job);
     }
-    teacher_destroy(p.teacher);
+    library_destroy(p.library);
 }
 
 zactor_t *worker_create(const struct worker_params *p)

@@ -8,26 +8,41 @@
 
 #include <czmq.h>
 
-#include "daemon/teacher.h"
+#include "daemon/library.h"
 #include "robot/bus.h"
 
-enum job_type { JOB_TEACH, JOB_PREPARE, JOB_OPEN_BUS };
+enum job_type {
+    JOB_TEACH,
+    JOB_IMPORT,
+    JOB_EXPORT,
+    JOB_FORGET,
+    JOB_PREPARE,
+    JOB_CHIP, /* figures alone */
+    JOB_KEEP, /* the last one: what changed goes to disk */
+    JOB_OPEN_BUS
+};
 
 struct job {
     enum job_type type;
     double t_s;    /* device time */
-    char err[256]; /* a sentence when it failed */
+    char err[512]; /* a sentence when it failed */
 
-    /* teach: trajectory and skill name in (owned by the job), skill out (NULL: failed) */
-    char name[SKILL_NAME_LEN];
+    /* teach, import: trajectory (owned) or path in, skill out (NULL: failed, see task) */
+    struct library_task task;
     struct trajectory *trajectory;
     struct trajectory_limits limits;
-    int updates;
-    bool is_path_bad; /* the trajectory was refused; otherwise learning failed */
+    char path[PATH_MAX]; /* import, export */
+
+    /* export, prepare, forget: in; forget: out when it stays, else NULL */
     struct skill *skill;
 
-    /* prepare: skill in; what came of it */
-    bool is_rehearsed, is_relearned;
+    /* figures of the chip when the job is done; only when no skill runs, for they are
+     * read from all cores; cells when asked for */
+    bool has_report, has_cells;
+    struct chip_report report;
+
+    /* prepare: what came of it */
+    bool is_rehearsed, is_healed;
     double rehearsed_mm; /* negative: lost */
     double speed;
     int repeat;
@@ -46,7 +61,7 @@ struct job *job_new(enum job_type type, double t_s);
 void job_destroy(struct job *job); /* with all it owns; NULL is fine */
 
 struct worker_params {
-    struct teacher *teacher; /* owned by the worker from then on */
+    struct library *library; /* owned by the worker from then on */
     struct bus_params bus;
 };
 

@@ -36,6 +36,16 @@ void pcm_chip_destroy(struct pcm_chip *chip)
     free(chip);
 }
 
+struct pcm_chip_params pcm_chip_get_params(const struct pcm_chip *chip)
+{
+    return chip->params;
+}
+
+double pcm_chip_time_s(const struct pcm_chip *chip)
+{
+    return chip->state.t_s;
+}
+
 int pcm_chip_advance(struct pcm_chip *chip, double t_s)
 {
     if (!isfinite(t_s) || t_s < chip->state.t_s)
@@ -171,6 +181,8 @@ struct pcm_chip_stats pcm_chip_stats(const struct pcm_chip *chip)
             s.n_set += v.n_set;
             s.n_reset += v.n_reset;
             s.n_read_backs += v.n_read_backs;
+            s.n_refreshed += v.n_refreshed;
+            s.n_missed += v.n_missed;
         }
     s.read_energy_nJ = PCM_READ_nJ * (double)s.n_reads;
     s.read_time_s = PCM_READ_s * (double)s.n_reads;

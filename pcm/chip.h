@@ -24,6 +24,8 @@ struct pcm_chip;
 /* NULL and errno: EINVAL, ENOMEM. */
 struct pcm_chip *pcm_chip_create(const struct pcm_chip_params *params);
 void pcm_chip_destroy(struct pcm_chip *chip); /* NULL is fine */
+struct pcm_chip_params pcm_chip_get_params(const struct pcm_chip *chip);
+double pcm_chip_time_s(const struct pcm_chip *chip);
 
 /* Moves the clock, no core; -EINVAL when it runs backwards. */
 int pcm_chip_advance(struct pcm_chip *chip, double t_s);
@@ -61,6 +63,7 @@ struct pcm_chip_stats {
     int n_used;
     uint64_t n_reads, n_writes;
     uint64_t n_set, n_reset, n_read_backs; /* of single devices, see pcm/core.h */
+    uint64_t n_refreshed, n_missed;        /* pairs; verified writes */
     double read_energy_nJ, read_time_s, program_energy_nJ;
 };
 struct pcm_chip_stats pcm_chip_stats(const struct pcm_chip *chip);
@@ -81,5 +84,11 @@ int pcm_chip_arrays(struct pcm_chip *chip, struct pcm_array *out, int max);
  * one that is missing, of other type or shape, altered, of another version or of a chip
  * with other parameters; -ENOMEM. */
 int pcm_chip_load(struct pcm_chip *chip, const struct pcm_array *arrays, int n);
+
+/* The same for one core and its spare columns; 0 arrays when it was never used.  Loading
+ * moves the clock of the chip on to that of the core when that is later. */
+int pcm_chip_core_arrays(struct pcm_chip *chip, int i, struct pcm_array *out, int max);
+int pcm_chip_load_core(struct pcm_chip *chip, int i, const struct pcm_array *arrays,
+                       int n);
 
 #endif

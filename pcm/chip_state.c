@@ -1,18 +1,20 @@
-/* chip_state.c - a chip as a list of named arrays, and back.
+/* chip_state.c - a chip, or one core of it, as a list of named arrays, and back.
  *
- * Each core has a checksum over its parameters and its state, the chip one over its own
- * arrays and those checksums, so that an altered or exchanged array is noticed.
+ * Each core has a checksum over its parameters, its state and its columns, the chip one
+ * over its own arrays and those checksums, so that an altered or exchanged array is noticed.
  */
 #include "pcm/chip_impl.h"
 
 #include <errno.h>
+#include <math.h>  /* isfinite, fmax */
 #include <stdio.h> /* snprintf: names */
 #include <stdlib.h>
 #include <string.h>
 
+#include "pcm/checksum.h"
 #include "pcm/core_impl.h"
 
-enum { VERSION = 2, CORE_ARRAYS = 19, CHIP_ARRAYS = 6 };
+enum { VERSION = 3, CORE_ARRAYS = 21, CHIP_ARRAYS = 4 };
 
 static struct pcm_array array(const char *prefix, const char *name,
                               enum pcm_array_type type, int64_t rows, int64_t cols,
@@ -32,14 +34,20 @@ static size_t size_of(const struct pcm_array *a)
            (size_t)(a->n_dims == 2 ? a->shape[1] : 1);
 }
 
-static void list_core(struct pcm_core *core, int i, uint64_t *checksum,
-                      struct pcm_array out[CORE_ARRAYS])
+static uint64_t checksum_of_core(const struct pcm_chip *chip, int i)
 {
-    struct core_state *s = &core->state;
+    uint64_t h = core_checksum(chip->core[i]);
+    h = checksum_mix(h, chip->state.column[i], sizeof(chip->state.column[i]));
+    return checksum_mix(h, &chip->state.n_spent[i], sizeof(chip->state.n_spent[i]));
+}
+
+static void list_core(struct pcm_chip *chip, int i, struct pcm_array out[CORE_ARRAYS])
+{
+    struct core_state *s = &chip->core[i]->state;
     char p[16];
     int n = 0;
     snprintf(p, sizeof(p), "core%d", i);
-    out[n++] = array(p, "checksum", PCM_U64, 1, 0, checksum);
+    out[n++] = array(p, "checksum", PCM_U64, 1, 0, &chip->core_checksum[i]);
     out[n++] = array(p, "clock_s", PCM_F64, 1, 0, &s->t_s);
     out[n++] = array(p, "counters", PCM_U64, CORE_COUNTERS, 0, &s->n_reads);
     out[n++] = array(p, "t_prog_s", PCM_F64, PCM_ROWS, PCM_COLS, s->t_prog_s);
@@ -58,6 +66,8 @@ static void list_core(struct pcm_core *core, int i, uint64_t *checksum,
     out[n++] = array(p, "temperature_K", PCM_F32, 2, 0, &s->temperature_K);
     out[n++] = array(p, "fault_pos", PCM_U8, PCM_ROWS, PCM_COLS, s->fault_pos);
     out[n++] = array(p, "fault_neg", PCM_U8, PCM_ROWS, PCM_COLS, s->fault_neg);
+    out[n++] = array(p, "column", PCM_U8, PCM_COLS, 0, chip->state.column[i]);
+    out[n++] = array(p, "n_spent", PCM_U8, 1, 0, &chip->state.n_spent[i]);
 }
 _Static_assert(offsetof(struct core_state, t_prog_s) -
                        offsetof(struct core_state, n_reads) ==
@@ -75,36 +85,41 @@ static void list_chip(struct pcm_chip *chip, struct pcm_array out[CHIP_ARRAYS])
     out[k++] = array("chip", "checksum", PCM_U64, 1, 0, &chip->checksum);
     out[k++] = array("chip", "clock_s", PCM_F64, 1, 0, &chip->state.t_s);
     out[k++] = array("chip", "is_used", PCM_U8, n, 0, chip->is_used);
-    out[k++] = array("chip", "column", PCM_U8, n, PCM_COLS, chip->state.column);
-    out[k++] = array("chip", "n_spent", PCM_U8, n, 0, chip->state.n_spent);
 }
 
 static uint64_t checksum_of(const struct pcm_chip *chip)
 {
-    uint64_t h = CORE_CHECKSUM_BASIS;
+    uint64_t h = CHECKSUM_BASIS;
     uint64_t shape[] = {(uint64_t)chip->params.n_cores,
                         (uint64_t)chip->params.n_spare_cols, chip->version};
-    h = core_checksum_mix(h, shape, sizeof(shape));
-    h = core_checksum_mix(h, &chip->state, sizeof(chip->state));
-    h = core_checksum_mix(h, chip->is_used, sizeof(chip->is_used));
-    return core_checksum_mix(h, chip->core_checksum, sizeof(chip->core_checksum));
+    h = checksum_mix(h, shape, sizeof(shape));
+    h = checksum_mix(h, &chip->state, sizeof(chip->state));
+    h = checksum_mix(h, chip->is_used, sizeof(chip->is_used));
+    return checksum_mix(h, chip->core_checksum, sizeof(chip->core_checksum));
 }
-_Static_assert(sizeof(struct chip_state) % sizeof(uint64_t) == 0, "mix takes words");
+
+int pcm_chip_core_arrays(struct pcm_chip *chip, int i, struct pcm_array *out, int max)
+{
+    struct pcm_array all[CORE_ARRAYS];
+    if (!pcm_chip_peek(chip, i))
+        return 0;
+    chip->core_checksum[i] = checksum_of_core(chip, i);
+    list_core(chip, i, all);
+    for (int k = 0; k < CORE_ARRAYS && k < max; k++)
+        out[k] = all[k];
+    return CORE_ARRAYS;
+}
 
 int pcm_chip_arrays(struct pcm_chip *chip, struct pcm_array *out, int max)
 {
-    struct pcm_array all[CORE_ARRAYS];
+    struct pcm_array all[CHIP_ARRAYS];
     int n = 0;
     chip->version = VERSION;
     for (int i = 0; i < chip->params.n_cores; i++) {
         chip->is_used[i] = chip->core[i] != NULL;
-        chip->core_checksum[i] = chip->core[i] ? core_checksum(chip->core[i]) : 0;
-        if (!chip->core[i])
-            continue;
-        list_core(chip->core[i], i, &chip->core_checksum[i], all);
-        for (int k = 0; k < CORE_ARRAYS; k++, n++)
-            if (n < max)
-                out[n] = all[k];
+        chip->core_checksum[i] = 0;
+        int room = max > n ? max - n : 0;
+        n += pcm_chip_core_arrays(chip, i, room ? out + n : NULL, room);
     }
     chip->checksum = checksum_of(chip);
     list_chip(chip, all);
@@ -134,14 +149,14 @@ static bool take(const struct pcm_array *own, int n_own, const struct pcm_array 
 static int load_core(struct pcm_chip *chip, int i, const struct pcm_array *arrays, int n)
 {
     struct pcm_array own[CORE_ARRAYS];
-    struct pcm_core *core = chip->core[i] = chip_make_core(chip, i);
-    if (!core)
+    chip->core[i] = chip_make_core(chip, i);
+    if (!chip->core[i])
         return -ENOMEM;
-    list_core(core, i, &chip->core_checksum[i], own);
+    list_core(chip, i, own);
     if (!take(own, CORE_ARRAYS, arrays, n) ||
-        chip->core_checksum[i] != core_checksum(core))
+        chip->core_checksum[i] != checksum_of_core(chip, i))
         return -EINVAL;
-    core_resume(core);
+    core_resume(chip->core[i]);
     return 0;
 }
 
@@ -159,17 +174,39 @@ static int load(struct pcm_chip *chip, const struct pcm_array *arrays, int n)
     return checksum_of(chip) == chip->checksum ? 0 : -EINVAL;
 }
 
+static void exchange(struct pcm_chip *a, struct pcm_chip *b)
+{
+    struct pcm_chip old = *a;
+    *a = *b;
+    *b = old;
+}
+
 int pcm_chip_load(struct pcm_chip *chip, const struct pcm_array *arrays, int n)
 {
     struct pcm_chip *fresh = pcm_chip_create(&chip->params);
     if (!fresh)
         return -ENOMEM;
     int rc = load(fresh, arrays, n);
-    if (rc == 0) { /* the fresh one keeps the old cores, and takes them along */
-        struct pcm_chip old = *chip;
-        *chip = *fresh;
-        *fresh = old;
-    }
+    if (rc == 0)
+        exchange(chip, fresh); /* the old cores go with the fresh one */
     pcm_chip_destroy(fresh);
     return rc;
+}
+
+int pcm_chip_load_core(struct pcm_chip *chip, int i, const struct pcm_array *arrays,
+                       int n)
+{
+    if (i < 0 || i >= chip->params.n_cores)
+        return -EINVAL;
+    struct pcm_chip old = *chip; /* load_core leaves the old core alone */
+    int rc = load_core(chip, i, arrays, n);
+    double t_s = chip->core[i] ? chip->core[i]->state.t_s : 0;
+    if (rc == 0 && isfinite(t_s)) {
+        pcm_core_destroy(old.core[i]);
+        chip->state.t_s = fmax(chip->state.t_s, t_s);
+        return 0;
+    }
+    pcm_core_destroy(chip->core[i]);
+    *chip = old;
+    return rc < 0 ? rc : -EINVAL;
 }

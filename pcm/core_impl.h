@@ -100,10 +100,8 @@ void core_noise_resume(struct pcm_core *core);
 void core_noise_row(struct pcm_core *core, int row, const struct core_cells *now);
 void core_noise_step(struct pcm_core *core);
 
-/* Snapshots (core_state.c): words of memory into a checksum; parameters and state of a
- * core; caches after the state was replaced. */
-#define CORE_CHECKSUM_BASIS 0xcbf29ce484222325u
-uint64_t core_checksum_mix(uint64_t h, const void *data, size_t size);
+/* Snapshots (core_state.c): checksum of parameters and state of a core; caches after the
+ * state was replaced. */
 uint64_t core_checksum(const struct pcm_core *core);
 void core_resume(struct pcm_core *core);
 

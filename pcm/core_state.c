@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "pcm/checksum.h"
 #include "pcm/pulse.h"
 
 struct identity {
@@ -68,28 +69,11 @@ static void identify(const struct pcm_core_params *p, struct identity *id)
         id->pulse = *f->pulse;
 }
 
-/* FNV-1a on words of 64 bits, with the high half folded back. */
-uint64_t core_checksum_mix(uint64_t h, const void *data, size_t size)
-{
-    const unsigned char *p = data;
-    for (size_t i = 0; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, p + i, sizeof(word));
-        h = (h ^ word) * 0x100000001b3u;
-        h ^= h >> 32;
-    }
-    return h;
-}
-
 static uint64_t checksum_of(const struct identity *id, const void *state)
 {
-    uint64_t h = core_checksum_mix(CORE_CHECKSUM_BASIS, id, sizeof(*id));
-    return core_checksum_mix(h, state, sizeof(struct core_state));
+    uint64_t h = checksum_mix(CHECKSUM_BASIS, id, sizeof(*id));
+    return checksum_mix(h, state, sizeof(struct core_state));
 }
-
-_Static_assert(sizeof(struct identity) % sizeof(uint64_t) == 0, "mix takes whole words");
-_Static_assert(sizeof(struct core_state) % sizeof(uint64_t) == 0,
-               "mix takes whole words");
 
 uint64_t core_checksum(const struct pcm_core *core)
 {

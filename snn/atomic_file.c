@@ -24,7 +24,7 @@ int atomic_file_open(struct atomic_file *f, const char *path)
     return f->stream ? 0 : -errno;
 }
 
-static int sync_folder(const char *path)
+int atomic_file_sync_folder(const char *path)
 {
     char copy[PATH_MAX];
     snprintf(copy, sizeof(copy), "%s", path);
@@ -50,7 +50,7 @@ int atomic_file_commit(struct atomic_file *f)
         unlink(f->temporary);
         return rc;
     }
-    return sync_folder(f->path);
+    return atomic_file_sync_folder(f->path);
 }
 
 void atomic_file_abort(struct atomic_file *f)

@@ -20,4 +20,8 @@ int atomic_file_open(struct atomic_file *f, const char *path);
 int atomic_file_commit(struct atomic_file *f);
 void atomic_file_abort(struct atomic_file *f);
 
+/* The folder that path lies in goes to disk: what was made or removed there stays so.
+ * 0 or -errno. */
+int atomic_file_sync_folder(const char *path);
+
 #endif

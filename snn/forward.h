@@ -9,8 +9,8 @@
 struct target {
     int steps;
     const float *omega_rad_s; /* (steps, joints) */
-    const float *tip_m;       /* (steps, 3); only the Cartesian code and rewards need it */
-    const float *start_rad;   /* (joints) where the tip begins, NULL: home; for rewards */
+    const float *tip_m;     /* (steps, 3); only the Cartesian code and rewards need it */
+    const float *start_rad; /* (joints) where the tip begins, NULL: home; for rewards */
 };
 
 /* LSG input x (steps, lsg inputs): clock spikes, then the code of the target. */

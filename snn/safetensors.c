@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pcm/checksum.h"
 #include "snn/atomic_file.h"
 
-enum { MAX_TENSORS = 256, MAX_META = 256, HEADER_MAX_B = 16 << 20 };
+enum { HEADER_MAX_B = 16 << 20, SEAL_LEN = 17 };
+#define SEAL_KEY "checksum"
 
 static const struct {
     const char *name;
@@ -24,7 +26,7 @@ struct safetensors {
     char *data; /* tensors, each aligned: in a file they need not be */
     json_t *header;
     int n;
-    struct tensor tensors[MAX_TENSORS];
+    struct tensor *tensors;
 };
 
 size_t tensor_count(const struct tensor *t)
@@ -91,6 +93,65 @@ int safetensors_write(const char *path, const struct tensor *tensors, int n_tens
     return rc;
 }
 
+/* Entries are summed up: their order means nothing. */
+static uint64_t seal_tensor(const struct tensor *t)
+{
+    uint64_t h = checksum_mix(CHECKSUM_BASIS, t->name, strlen(t->name));
+    const int64_t layout[2] = {t->type, t->n_dims};
+    h = checksum_mix(h, layout, sizeof(layout));
+    h = checksum_mix(h, t->shape, (size_t)t->n_dims * sizeof(t->shape[0]));
+    return checksum_mix(h, t->data, tensor_bytes(t));
+}
+
+static uint64_t seal_metadata(const char *key, const char *value)
+{
+    uint64_t h = checksum_mix(CHECKSUM_BASIS, key, strlen(key) + 1);
+    return value ? checksum_mix(h, value, strlen(value) + 1) : h;
+}
+
+int safetensors_write_sealed(const char *path, const struct tensor *tensors,
+                             int n_tensors, const struct metadata *meta, int n_meta,
+                             char *err, size_t err_len)
+{
+    char text[SEAL_LEN];
+    uint64_t seal = 0;
+    struct metadata *all = calloc((size_t)n_meta + 1, sizeof(*all));
+    if (!all) {
+        snprintf(err, err_len, "%s: out of memory", path);
+        return -ENOMEM;
+    }
+    for (int i = 0; i < n_tensors; i++)
+        seal += seal_tensor(&tensors[i]);
+    for (int i = 0; i < n_meta; i++) {
+        seal += seal_metadata(meta[i].key, meta[i].value);
+        all[i] = meta[i];
+    }
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)seal);
+    all[n_meta] = (struct metadata){SEAL_KEY, text};
+    int rc = safetensors_write(path, tensors, n_tensors, all, n_meta + 1, err, err_len);
+    free(all);
+    return rc;
+}
+
+int safetensors_check_seal(const struct safetensors *f, const char *name, char *err,
+                           size_t err_len)
+{
+    char text[SEAL_LEN];
+    uint64_t seal = 0;
+    const char *key, *written = safetensors_meta(f, SEAL_KEY);
+    for (int i = 0; i < f->n; i++)
+        seal += seal_tensor(&f->tensors[i]);
+    for (int i = 0; (key = safetensors_meta_key(f, i)); i++)
+        if (strcmp(key, SEAL_KEY) != 0)
+            seal += seal_metadata(key, safetensors_meta(f, key));
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)seal);
+    if (written && strcmp(written, text) == 0)
+        return 0;
+    snprintf(err, err_len, "%s: is altered or damaged: its content %s", name,
+             written ? "does not match its checksum" : "has lost its checksum");
+    return -EINVAL;
+}
+
 static int find_type(const char *name)
 {
     for (int i = 0; i < (int)(sizeof(types) / sizeof(types[0])); i++)
@@ -137,12 +198,13 @@ static const char *read_entries(struct safetensors *f, const char *data, size_t 
 {
     const char *key;
     json_t *entry;
+    f->tensors = calloc(json_object_size(f->header) + 1, sizeof(f->tensors[0]));
+    if (!f->tensors)
+        return "does not fit into memory";
     json_object_foreach (f->header, key, entry) {
         *which = key;
         if (strcmp(key, "__metadata__") == 0)
             continue;
-        if (f->n == MAX_TENSORS)
-            return "is one tensor too many";
         const char *why = read_entry(&f->tensors[f->n], key, entry, data, data_B);
         if (why)
             return why;
@@ -244,6 +306,7 @@ void safetensors_close(struct safetensors *f)
         return;
     json_decref(f->header);
     free(f->data);
+    free(f->tensors);
     free(f);
 }
 

@@ -29,6 +29,11 @@ struct metadata {
 int safetensors_write(const char *path, const struct tensor *tensors, int n_tensors,
                       const struct metadata *meta, int n_meta, char *err, size_t err_len);
 
+/* The same with metadata "checksum" over names, types, shapes, data and metadata. */
+int safetensors_write_sealed(const char *path, const struct tensor *tensors,
+                             int n_tensors, const struct metadata *meta, int n_meta,
+                             char *err, size_t err_len);
+
 struct safetensors; /* an opened file, all of it in memory */
 
 /* NULL with a sentence in err (not found, truncated, not safetensors, ...). */
@@ -37,6 +42,10 @@ struct safetensors *safetensors_open(const char *path, char *err, size_t err_len
 struct safetensors *safetensors_parse(const char *name, const void *bytes, size_t len,
                                       char *err, size_t err_len);
 void safetensors_close(struct safetensors *f); /* NULL is fine */
+
+/* Is a sealed file as it was written?  0, or -EINVAL with a sentence in err. */
+int safetensors_check_seal(const struct safetensors *f, const char *name, char *err,
+                           size_t err_len);
 
 int safetensors_count(const struct safetensors *f);
 const struct tensor *safetensors_at(const struct safetensors *f, int i);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pcm/chip.h"
 #include "pcm/core_pulse.h"
 
 /* The scheme of an update: a change of every weight becomes one of cells
@@ -61,9 +62,16 @@ struct synapse_pcm_params {
     int calibration_reads;       /* compensation after programming; 0: none */
     enum programming programming;
     struct pcm_verify verify; /* of PROGRAM_VERIFY; zeros: pcm_verify_default */
+    struct pcm_chip *chip;    /* NULL: a core of its own; else core i_core of this one, */
+    int i_core;               /* as it is: the chip keeps it when the block is gone */
 };
 struct synapse *synapse_pcm_create(const struct synapse_params *p,
                                    const struct synapse_pcm_params *pcm, const float *w);
+/* The parameters of the core that a block on w stands on, and so of a chip for blocks that
+ * all begin with w.  A block on a chip with others reads wrongly: EINVAL. */
+struct pcm_core_params synapse_pcm_core_params(const struct synapse_params *p,
+                                               const struct synapse_pcm_params *pcm,
+                                               const float *w);
 void synapse_destroy(struct synapse *s); /* NULL is fine */
 
 /* current[cols] = sum over the active rows of their weights. */

@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct synapse_pcm {
     struct synapse base;
     int calibration_reads;
+    bool is_core_owned;
     float row_gain[PCM_ROWS];
     float scale[PCM_COLS];   /* weight of a full-range cell under a pulse of gain 1 */
     float y[PCM_COLS];       /* scratch of a read */
@@ -248,7 +250,8 @@ static int pcm_age(struct synapse *base, double t_s)
 static void pcm_destroy(struct synapse *base)
 {
     struct synapse_pcm *s = (struct synapse_pcm *)base;
-    pcm_core_destroy(base->core);
+    if (s->is_core_owned)
+        pcm_core_destroy(base->core);
     free(s->writes);
     free(base->chance);
     free(s);
@@ -264,6 +267,40 @@ static const struct synapse_ops pcm_ops = {.read = pcm_read,
                                            .calibrate = pcm_calibrate,
                                            .destroy = pcm_destroy};
 
+/* ranges of s follow from w, and from them what the core must be */
+static struct pcm_core_params
+core_params(struct synapse_pcm *s, const struct synapse_pcm_params *pcm, const float *w)
+{
+    struct pcm_core_params core = pcm->core;
+    set_ranges(s, w, pcm->margin);
+    core.adc_bound = fmaxf(converter_bound(s, w), 1e-3f);
+    for (int i = 0; i < PCM_ROWS; i++)
+        core.row_gain[i] = i < s->base.params.rows ? s->row_gain[i] : 1.0f;
+    return core;
+}
+
+struct pcm_core_params synapse_pcm_core_params(const struct synapse_params *p,
+                                               const struct synapse_pcm_params *pcm,
+                                               const float *w)
+{
+    struct synapse_pcm s = {.base = {.params = *p}};
+    return core_params(&s, pcm, w);
+}
+
+/* core i_core of the chip, which must have been made for such blocks; NULL and errno */
+static struct pcm_core *core_of_chip(const struct synapse_pcm_params *pcm,
+                                     const struct pcm_core_params *wanted)
+{
+    struct pcm_core_params p = pcm_chip_get_params(pcm->chip).core;
+    bool is_same = p.adc_bound == wanted->adc_bound;
+    for (int i = 0; i < PCM_ROWS; i++)
+        is_same = is_same && p.row_gain[i] == wanted->row_gain[i];
+    errno = EINVAL;
+    if (!is_same)
+        return NULL;
+    return pcm_chip_core(pcm->chip, pcm->i_core);
+}
+
 struct synapse *synapse_pcm_create(const struct synapse_params *p,
                                    const struct synapse_pcm_params *pcm, const float *w)
 {
@@ -274,7 +311,6 @@ struct synapse *synapse_pcm_create(const struct synapse_params *p,
     struct synapse_pcm *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
-    struct pcm_core_params core = pcm->core;
     s->writes = calloc((size_t)p->rows * p->cols, sizeof(s->writes[0]));
     s->calibration_reads = pcm->calibration_reads;
     s->programming = pcm->programming;
@@ -282,13 +318,11 @@ struct synapse *synapse_pcm_create(const struct synapse_params *p,
     if (!s->writes || synapse_init(&s->base, &pcm_ops, p) < 0)
         goto fail;
     s->base.report = s->programming == PROGRAM_VERIFY ? &s->report : NULL;
-    set_ranges(s, w, pcm->margin);
-    core.adc_bound = fmaxf(converter_bound(s, w), 1e-3f);
-    for (int i = 0; i < PCM_ROWS; i++) {
-        core.row_gain[i] = i < p->rows ? s->row_gain[i] : 1.0f;
+    struct pcm_core_params core = core_params(s, pcm, w);
+    for (int i = 0; i < PCM_ROWS; i++)
         s->rows[i] = (uint16_t)i;
-    }
-    s->base.core = pcm_core_create(&core);
+    s->is_core_owned = !pcm->chip;
+    s->base.core = pcm->chip ? core_of_chip(pcm, &core) : pcm_core_create(&core);
     if (!s->base.core)
         goto fail;
     return &s->base;

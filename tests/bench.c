@@ -148,8 +148,8 @@ static void bench_teach(void)
         double times[11], q[ARM_MAX_JOINTS] = {0};
         for (int i = 0; i < 11; i++) {
             struct trajectory_path *path = example_path(teacher_arm(teacher), net);
-            struct skill *s =
-                teacher_learn(teacher, "x", path, q, updates, 0.0, err, sizeof(err));
+            struct skill *s = teacher_learn(teacher, "x", path, q, NULL, updates, 0.0,
+                                            err, sizeof(err));
             times[i] = s ? s->compute_ms : NAN;
             skill_destroy(s);
         }

@@ -105,7 +105,7 @@ Test(config, a_minimal_file_takes_every_default_of_the_interface)
     cr_expect(eq(dbl, c.control.lead_ms, 0.0));
     cr_expect(eq(str, c.control.endpoint, "ipc:///run/armd/control"));
     cr_expect(eq(str, c.telemetry.endpoint, "ipc:///run/armd/telemetry"));
-    cr_expect(eq(str, c.state_dir, "/var/lib/armd"));
+    cr_expect(eq(str, c.state_dir, ""));
     cr_expect(eq(int, c.realtime.policy, REALTIME_PREFER));
     cr_expect(eq(int, c.realtime.cpu, -1));
 }
@@ -154,7 +154,16 @@ Test(config, a_wrong_type_is_refused)
     expect_problem("pcm: {cores: [1]}\n",
                    "6: pcm.cores: must be a single value, not a list");
     expect_problem("pcm: 3\n", "6: pcm: must be a mapping of keys to values");
-    expect_problem("state_dir:\n", "6: state_dir: is empty");
+    expect_problem("pcm: {profile: \"\"}\n", "6: pcm.profile: is empty");
+}
+
+Test(config, an_empty_state_dir_is_one_that_is_not_there)
+{
+    struct config c;
+    cr_assert(eq(int, parse_with(&c, "state_dir:\n"), 0), "%s", problems);
+    cr_expect(eq(str, c.state_dir, ""));
+    cr_assert(eq(int, parse_with(&c, "state_dir: \"\"\n"), 0), "%s", problems);
+    cr_expect(eq(str, c.state_dir, ""));
 }
 
 Test(config, a_word_that_is_not_allowed_is_answered_with_those_that_are)

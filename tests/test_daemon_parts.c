@@ -97,21 +97,25 @@ Test(move, starts_and_ends_at_rest_and_stays_within_the_limits)
     }
 }
 
-Test(skill_store, gives_up_the_least_recently_used_when_cores_run_out)
+Test(skill_store, lists_the_least_recently_used_first)
 {
-    struct skill_store store = {.cores = 3};
+    struct skill_store store = {0};
+    struct skill *by_use[SKILLS_MAX];
     for (int i = 0; i < 3; i++) {
         struct skill *s = calloc(1, sizeof(*s));
-        s->n_segments = 1;
+        s->n_segments = 1 + i;
         snprintf(s->name, sizeof(s->name), "s%d", i);
         skill_add(&store, s);
     }
+    cr_expect(eq(int, skill_cores_used(&store), 6));
     skill_touch(&store, skill_find(&store, "s0"));
-    cr_expect(skill_least_used(&store, 0) == NULL);
-    cr_expect(eq(str, skill_least_used(&store, 1)->name, "s1"));
-    skill_remove(&store, skill_find(&store, "s1"));
-    cr_expect(skill_least_used(&store, 1) == NULL);
+    cr_assert(eq(int, skill_by_use(&store, by_use), 3));
+    cr_expect(eq(str, by_use[0]->name, "s1"));
+    cr_expect(eq(str, by_use[2]->name, "s0"));
+    skill_remove(&store, by_use[0]);
     cr_expect(skill_find(&store, "s1") == NULL);
+    cr_assert(eq(int, skill_by_use(&store, by_use), 2));
+    cr_expect(eq(str, by_use[0]->name, "s2"));
     while (store.n)
         skill_remove(&store, store.skills[0]);
 }
@@ -164,7 +168,7 @@ static struct skill *teach(const char *csv, int updates)
     cr_assert(path != NULL, "%s", err);
     trajectory_destroy(t);
     struct skill *s =
-        teacher_learn(teacher, "x", path, q_start, updates, 0.0, err, sizeof(err));
+        teacher_learn(teacher, "x", path, q_start, NULL, updates, 0.0, err, sizeof(err));
     cr_assert(s != NULL, "%s", err);
     return s;
 }

@@ -85,6 +85,36 @@ Test(synapse, no_change_writes_no_cell_and_leaves_the_devices_as_they_are)
     synapse_destroy(pcm);
 }
 
+Test(synapse, on_a_core_of_a_chip_it_reads_the_same_bytes_and_leaves_the_core_there)
+{
+    float w[ROWS * COLS];
+    random_weights(w);
+    struct synapse_pcm_params pcm = {
+        .core = pcm_core_default_params(&pcm_profile_hermes_2dev, 1, 0), .margin = 1.2f};
+    struct pcm_chip_params cp = {.core = synapse_pcm_core_params(&params, &pcm, w),
+                                 .n_cores = 3};
+    struct pcm_chip *chip = pcm_chip_create(&cp);
+    pcm.core.core_id = 2; /* what core 2 of the chip draws from */
+    struct synapse *own = synapse_pcm_create(&params, &pcm, w);
+    pcm.chip = chip;
+    pcm.i_core = 2;
+    struct synapse *on_chip = synapse_pcm_create(&params, &pcm, w);
+    cr_assert(own && on_chip);
+    synapse_program(own, w, 5.0);
+    synapse_program(on_chip, w, 5.0);
+    cr_expect(eq(dbl, worst_difference(own, on_chip), 0.0));
+    synapse_destroy(on_chip);
+    cr_expect(gt(u64, pcm_core_view(pcm_chip_peek(chip, 2)).n_writes, 0u));
+    for (int i = 0; i < ROWS * COLS; i++)
+        w[i] *= i / COLS < N_IN ? 2.0f : 1.0f; /* other ranges: not for this chip */
+    cr_expect(synapse_pcm_create(&params, &pcm, w) == NULL);
+    pcm.i_core = 3;
+    random_weights(w);
+    cr_expect(synapse_pcm_create(&params, &pcm, w) == NULL);
+    synapse_destroy(own);
+    pcm_chip_destroy(chip);
+}
+
 Test(synapse, rounding_is_half_to_even_or_right_on_average)
 {
     cr_expect(eq(flt, rounding_apply(ROUND_NEAREST, 1.0f / 32, 1.0f / 16, 0.5f), 0.0f));
