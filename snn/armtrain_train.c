@@ -69,7 +69,7 @@ static const struct number numbers[] = {
     {"checkpoint-every", N_INT, AT(p.checkpoint_every), 1, 1e8, "iterations"},
     {"seed", N_SEED, AT(p.seed), 0, 1e15, "of weights and tasks"},
 };
-enum { N_NUMBERS = sizeof(numbers) / sizeof(numbers[0]), N_TEXTS = 7 };
+enum { N_NUMBERS = sizeof(numbers) / sizeof(numbers[0]), N_TEXTS = 8 };
 
 static void help(void)
 {
@@ -78,7 +78,8 @@ static void help(void)
          "  --init FILE        start from these weights (default: a time-cell start)\n"
          "  --resume           go on from FILE.checkpoint\n"
          "  --arm FILE.xml     arm that gives tip errors in validation\n"
-         "  --rounding MODE    of updates in training: none, nearest, stochastic");
+         "  --rounding MODE    of updates in training: none, nearest, stochastic\n"
+         "  --first-run HOW    gradient through it: constant (default) or exact");
     for (int i = 0; i < N_NUMBERS; i++)
         printf("  --%-16s %s (%g .. %g)\n", numbers[i].name, numbers[i].help,
                numbers[i].lo, numbers[i].hi);
@@ -119,6 +120,12 @@ static int set_text(int c, struct armtrain_options *o)
         o->p.grad.rounding = ROUND_NEAREST;
     else if (c == 'r' && strcmp(optarg, "stochastic") == 0)
         o->p.grad.rounding = ROUND_STOCHASTIC;
+    else if (c == 'f' && strcmp(optarg, "constant") == 0)
+        o->p.grad.is_first_run_exact = false;
+    else if (c == 'f' && strcmp(optarg, "exact") == 0)
+        o->p.grad.is_first_run_exact = true;
+    else if (c == 'f')
+        return fail(EX_USAGE, "--first-run takes exact or constant");
     else
         return fail(EX_USAGE, "--rounding takes none, nearest or stochastic");
     return -1;
@@ -128,7 +135,8 @@ int armtrain_parse(int argc, char **argv, struct armtrain_options *o)
 {
     struct option options[N_NUMBERS + N_TEXTS] = {
         {"out", 1, NULL, 'o'},    {"init", 1, NULL, 'i'},     {"arm", 1, NULL, 'a'},
-        {"resume", 0, NULL, 'R'}, {"rounding", 1, NULL, 'r'}, {"help", 0, NULL, 'h'}};
+        {"resume", 0, NULL, 'R'}, {"rounding", 1, NULL, 'r'}, {"first-run", 1, NULL, 'f'},
+        {"help", 0, NULL, 'h'}};
     for (int i = 0; i < N_NUMBERS; i++)
         options[N_TEXTS - 1 + i] = (struct option){numbers[i].name, 1, NULL, 1000 + i};
     int c, rc = -1;

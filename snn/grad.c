@@ -55,10 +55,12 @@ static int group_create(struct grad_group *g, const struct network *net)
     g->noise = malloc(rows * n * sizeof(float));
     g->d_signal = malloc(T * n * sizeof(float));
     g->d_v = malloc(T * GRAD_GROUP * m * sizeof(float));
-    g->carry = calloc(4 * GRAD_GROUP * m + 2 * n, sizeof(float));
+    g->carry = calloc(4 * GRAD_GROUP * m + 4 * n, sizeof(float));
+    g->d_trace = malloc(T * n * sizeof(float));
+    g->d_h = malloc(T * n * sizeof(float));
     g->lsg_synapse = synapse_ideal_create(&recurrent, net->w[LSG_REC]);
     return g->gradient && g->current && g->d_w && g->noise && g->d_signal && g->d_v &&
-                   g->carry && g->lsg_synapse &&
+                   g->carry && g->d_trace && g->d_h && g->lsg_synapse &&
                    rsnn_create(&g->trainee_state, &trainee) == 0 &&
                    rsnn_create(&g->lsg_state, &lsg) == 0
                ? 0
@@ -74,6 +76,8 @@ static void group_destroy(struct grad_group *g)
     free(g->d_signal);
     free(g->d_v);
     free(g->carry);
+    free(g->d_trace);
+    free(g->d_h);
     synapse_destroy(g->lsg_synapse);
     rsnn_destroy(&g->trainee_state);
     rsnn_destroy(&g->lsg_state);
@@ -266,6 +270,7 @@ struct grad_result grad_compute(struct grad *g, const struct grad_params *p, int
                                   .cols = net->p.trainee.n};
     struct grad_result result = {0};
 
+    g->is_first_run_exact = p->is_first_run_exact;
     forward_copy_weights(net, g->w);
     struct synapse *trainee = synapse_ideal_create(&base, g->w);
     forward_trainee(net, &g->groups[0].trainee_state, trainee, T, &g->first);
@@ -290,6 +295,8 @@ struct grad_result grad_compute(struct grad *g, const struct grad_params *p, int
                             group_end(k, batch) - k * GRAD_GROUP, g->slopes,
                             g->slopes + net->p.trainee.n);
     sum_groups(g, n_groups, gradient);
+    if (p->is_first_run_exact)
+        grad_first_backward(g, n_groups, batch, gradient);
 
     double omega = 0.0, position = 0.0, values = (double)batch * T * J;
     for (int b = 0; b < batch; b++) {

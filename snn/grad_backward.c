@@ -11,12 +11,6 @@
 #include <cblas.h>
 #include <string.h>
 
-static void add_scaled(float *restrict to, float a, const float *restrict x, int n)
-{
-    for (int j = 0; j < n; j++)
-        to[j] += a * x[j];
-}
-
 /* sixteen partial sums: vector code whose result does not depend on the compiler */
 static float dot(const float *restrict a, const float *restrict b, int n)
 {
@@ -37,7 +31,7 @@ static float dot(const float *restrict a, const float *restrict b, int n)
 static void filter_backwards(float *d_y, int steps, int n, float kappa)
 {
     for (int t = steps - 2; t >= 0; t--)
-        add_scaled(d_y + (size_t)t * n, kappa, d_y + (size_t)(t + 1) * n, n);
+        grad_add_scaled(d_y + (size_t)t * n, kappa, d_y + (size_t)(t + 1) * n, n);
 }
 
 /* d_w_out[spiking] += d_y(t) for every spike */
@@ -46,8 +40,20 @@ static void add_readout_gradient(const struct rsnn_record *r, const float *d_y, 
 {
     for (int t = 0; t < r->steps; t++)
         for (int k = r->first[t]; k < r->first[t + 1]; k++)
-            add_scaled(d_w_out + (size_t)r->ids[k] * n_out, 1.0f, d_y + (size_t)t * n_out,
-                       n_out);
+            grad_add_scaled(d_w_out + (size_t)r->ids[k] * n_out, 1.0f,
+                            d_y + (size_t)t * n_out, n_out);
+}
+
+void grad_trainee_step(const struct rsnn_params *p, const float *h, const float *w,
+                       const float *next, const float *d_z, float *d_v)
+{
+    const int n = p->lif.n;
+    const float *recurrent = w + (size_t)p->first_row * n;
+    for (int j = 0; j < n; j++) {
+        d_v[j] = p->lif.decay * next[j];
+        if (h[j] != 0.0f)
+            d_v[j] += h[j] * (d_z[j] + dot(recurrent + (size_t)j * n, next, n));
+    }
 }
 
 /* Second run of one task: d_w (rows, n), the derivative by the updated weights, and the
@@ -60,8 +66,7 @@ static void backward_trainee(const struct grad *g, struct grad_group *group,
     const struct rsnn_record *r = &task->second;
     const int n = p.lif.n, n_in = p.first_row, J = p.n_out, T = r->steps;
     float *d_v = group->carry + 4 * GRAD_GROUP * net->p.lsg.n; /* of step t + 1, then t */
-    float *next = d_v + n;
-    const float *recurrent = task->w + (size_t)n_in * n;
+    float *next = d_v + n, *d_z = next + n;
     uint16_t on[PCM_ROWS];
 
     memset(d_v, 0, (size_t)n * sizeof(float));
@@ -70,22 +75,18 @@ static void backward_trainee(const struct grad *g, struct grad_group *group,
     add_readout_gradient(r, task->d_y, J,
                          group->gradient + (net->w[TRAINEE_OUT] - net->w[0]));
     for (int t = T - 1; t >= 0; t--) {
-        const float *h = r->h + (size_t)t * n;
         memcpy(next, d_v, (size_t)n * sizeof(float));
         for (int j = 0; j < n; j++) {
-            d_v[j] = p.lif.decay * next[j];
-            if (h[j] == 0.0f)
-                continue;
-            float d_z = slope[j] - p.lif.v_th * next[j];
+            d_z[j] = slope[j] - p.lif.v_th * next[j];
             for (int k = 0; k < J; k++)
-                d_z += p.w_out[j * J + k] * task->d_y[t * J + k];
-            d_v[j] += h[j] * (d_z + dot(recurrent + (size_t)j * n, next, n));
+                d_z[j] += p.w_out[j * J + k] * task->d_y[t * J + k];
         }
+        grad_trainee_step(&p, r->h + (size_t)t * n, task->w, next, d_z, d_v);
         int n_on = clock_spikes(&net->p.clock, t, on);
         for (int i = 0; i < n_on; i++)
-            add_scaled(group->d_w + (size_t)on[i] * n, 1.0f, d_v, n);
+            grad_add_scaled(group->d_w + (size_t)on[i] * n, 1.0f, d_v, n);
         for (int k = t ? r->first[t - 1] : 0; t && k < r->first[t]; k++)
-            add_scaled(group->d_w + (size_t)(n_in + r->ids[k]) * n, 1.0f, d_v, n);
+            grad_add_scaled(group->d_w + (size_t)(n_in + r->ids[k]) * n, 1.0f, d_v, n);
     }
     for (int j = 0; j < n; j++) /* no synapse onto itself */
         group->d_w[(size_t)(n_in + j) * n + j] = 0.0f;
@@ -100,10 +101,12 @@ static void backward_update(const struct grad *g, struct grad_group *group,
     const int n = net->p.trainee.n, rows = network_trainee_rows(&net->p);
     const int T = task->second.steps, n_x = network_lsg_inputs(&net->p);
     const float eta = net->p.learning_rate;
-    add_scaled(group->gradient + (net->w[TRAINEE_IN] - net->w[0]), 1.0f, group->d_w,
-               rows * n);
+    grad_add_scaled(group->gradient + (net->w[TRAINEE_IN] - net->w[0]), 1.0f, group->d_w,
+                    rows * n);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, T, n, rows, -eta, g->trace,
                 rows, group->d_w, n, 0.0f, group->d_signal, n);
+    if (g->is_first_run_exact)
+        grad_first_collect(g, group, task);
     for (int i = 0; i < T * n; i++)
         group->d_signal[i] *= g->first.h[i];
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n_x, n, T, 1.0f, task->x, n_x,
@@ -185,7 +188,7 @@ static void backward_lsg(const struct grad *g, struct grad_group *group,
             backward_lsg_neurons(&p.lif, r, t, slope, c, d_v);
             mark_spikes(r, t, 0.0f, c.spiked);
             for (int k = t ? r->first[t - 1] : 0; t && k < r->first[t]; k++)
-                add_scaled(d_rec + (size_t)r->ids[k] * m, 1.0f, d_v, m);
+                grad_add_scaled(d_rec + (size_t)r->ids[k] * m, 1.0f, d_v, m);
         }
     }
 }
@@ -197,6 +200,8 @@ void grad_backward_group(const struct grad *g, struct grad_group *group,
     const struct network *net = g->net;
     const int m = net->p.lsg.n, n_x = network_lsg_inputs(&net->p);
     memset(group->gradient, 0, net->n_weights * sizeof(float));
+    if (g->is_first_run_exact)
+        grad_first_start(g, group);
     for (int b = 0; b < n; b++) {
         backward_trainee(g, group, &tasks[b], trainee_slope);
         backward_update(g, group, &tasks[b]);

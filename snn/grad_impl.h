@@ -1,4 +1,4 @@
-/* grad_impl.h - workspace shared by the two halves of grad.h; for them alone. */
+/* grad_impl.h - workspace shared by the parts of grad.h; for them alone. */
 #ifndef SNN_GRAD_IMPL_H
 #define SNN_GRAD_IMPL_H
 
@@ -25,7 +25,9 @@ struct grad_group {
     float *noise;    /* (rows, n) scratch */
     float *d_signal; /* (T, n) */
     float *d_v;      /* (T, GRAD_GROUP, lsg n) */
-    float *carry;    /* 4 (GRAD_GROUP, lsg n), and 2 (n) */
+    float *carry;    /* 4 (GRAD_GROUP, lsg n), and 4 (n) */
+    float *d_trace;  /* (T, n), the same for traces and */
+    float *d_h;      /* (T, n) pseudo-derivatives of the first run, where it is exact */
     struct rsnn_state trainee_state, lsg_state;
     struct synapse *lsg_synapse;
 };
@@ -39,6 +41,7 @@ struct grad {
     float *trace;  /* (T, rows) of the first run */
     float *slopes; /* (n), (lsg n): derivative of the rate terms by one spike */
     struct rsnn_record first;
+    bool is_first_run_exact; /* in this call */
 };
 
 /* Backward pass of tasks[0..n): fills group->gradient.  Slopes: derivative of the rate
@@ -46,5 +49,25 @@ struct grad {
 void grad_backward_group(const struct grad *g, struct grad_group *group,
                          struct grad_task *tasks, int n, const float *trainee_slope,
                          const float *lsg_slope);
+
+/* One step of a trainee backwards: d_v = decay next + h (d_z + next w^T), w (rows, n);
+ * next is d_v of the step after, d_z what comes from elsewhere. */
+void grad_trainee_step(const struct rsnn_params *p, const float *h, const float *w,
+                       const float *next, const float *d_z, float *d_v);
+
+/* The first run, where it is exact (grad_first.c).  For a group: forget, then take up what
+ * the update of each task hands back (d_w and d_signal = -eta e d_w in the group).  At
+ * last the run itself, added to gradient[n_weights]. */
+void grad_first_start(const struct grad *g, struct grad_group *group);
+void grad_first_collect(const struct grad *g, struct grad_group *group,
+                        const struct grad_task *task);
+void grad_first_backward(const struct grad *g, int n_groups, int batch, float *gradient);
+
+static inline void grad_add_scaled(float *restrict to, float a, const float *restrict x,
+                                   int n)
+{
+    for (int j = 0; j < n; j++)
+        to[j] += a * x[j];
+}
 
 #endif
