@@ -76,20 +76,21 @@ void grad_first_backward(const struct grad *g, int n_groups, int batch, float *g
     const struct network *net = g->net;
     const struct rsnn_params p = network_trainee(net);
     const struct rsnn_record *r = &g->first;
-    const int n = p.lif.n, T = r->steps;
-    float *d_v = g->groups[0].carry, *next = d_v + n, *d_z = next + n, *d_e = d_z + n;
+    const int n = p.lif.n, T = r->steps, stride = rows_padded(n);
+    struct grad_group *group = &g->groups[0]; /* its arrays are free now */
+    float *d_e = group->noise;                /* of step t + 1 */
     sum_groups(g->groups, n_groups, T * n);
-    memset(d_v, 0, 4 * (size_t)n * sizeof(float));
+    grad_pad(g->w + (size_t)p.first_row * n, n, n, group->recurrent);
+    memset(d_e, 0, (size_t)n * sizeof(float));
     for (int t = T - 1; t >= 0; t--) {
-        const float *d_trace = g->groups[0].d_trace + (size_t)t * n;
-        memcpy(next, d_v, (size_t)n * sizeof(float));
-        for (int j = 0; j < n; j++) /* d_e is of step t + 1; one run is every task's */
-            d_z[j] = d_e[j] + (float)batch * g->slopes[j] - p.lif.v_th * next[j];
-        grad_trainee_step(&p, r->h + (size_t)t * n, g->w, next, d_z, d_v);
-        add_tent(&p.lif, r, t, g->groups[0].d_h + (size_t)t * n, d_v);
+        float *d_v = group->d_v + (size_t)t * stride, *next = d_v + stride;
+        for (int j = 0; j < n; j++) /* one run is every task's */
+            group->d_z[j] = d_e[j] + (float)batch * g->slopes[j] - p.lif.v_th * next[j];
+        grad_trainee_step(&p.lif, group, r->h + (size_t)t * n, next, d_v);
+        add_tent(&p.lif, r, t, group->d_h + (size_t)t * n, d_v);
         add_weights(net, r, t, d_v, gradient);
         for (int j = 0; j < n; j++)
-            d_e[j] = d_trace[j] + p.lif.decay * d_e[j];
+            d_e[j] = group->d_trace[(size_t)t * n + j] + p.lif.decay * d_e[j];
     }
     float *parts[NETWORK_TENSORS];
     for (int i = 0; i < NETWORK_TENSORS; i++)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "snn/rows.h"
+
 int rsnn_create(struct rsnn_state *s, const struct rsnn_params *p)
 {
     int n = p->lif.n;
@@ -40,11 +42,7 @@ static void readout(const struct rsnn_params *p, struct rsnn_state *s)
     float *restrict y = s->y;
     for (int k = 0; k < p->n_out; k++)
         y[k] *= p->readout_decay;
-    for (int i = 0; i < s->n_spikes; i++) {
-        const float *restrict w = p->w_out + (size_t)s->spikes[i] * p->n_out;
-        for (int k = 0; k < p->n_out; k++)
-            y[k] += w[k];
-    }
+    rows_add(p->w_out, (size_t)p->n_out, s->spikes, s->n_spikes, p->n_out, y);
 }
 
 void rsnn_step(const struct rsnn_params *p, struct rsnn_state *s, struct synapse *syn,
