@@ -82,7 +82,8 @@ static void help(void)
          "  --rounding MODE    of updates in training: none, nearest, stochastic\n"
          "  --sampler MIX      families of tasks and their shares (snn/task.h), such as\n"
          "                     rescaled:0.5,broad:0.3,strokes:0.2; also reach, curves, "
-         "mixed");
+         "mixed\n"
+         "  --first-run HOW    gradient through it: constant (default) or exact");
     for (int i = 0; i < N_NUMBERS; i++)
         printf("  --%-16s %s (%g .. %g)\n", numbers[i].name, numbers[i].help,
                numbers[i].lo, numbers[i].hi);
@@ -131,6 +132,12 @@ static int set_text(int c, struct armtrain_options *o)
         o->p.grad.rounding = ROUND_NEAREST;
     else if (c == 'r' && strcmp(optarg, "stochastic") == 0)
         o->p.grad.rounding = ROUND_STOCHASTIC;
+    else if (c == 'f' && strcmp(optarg, "constant") == 0)
+        o->p.grad.is_first_run_exact = false;
+    else if (c == 'f' && strcmp(optarg, "exact") == 0)
+        o->p.grad.is_first_run_exact = true;
+    else if (c == 'f')
+        return fail(EX_USAGE, "--first-run takes exact or constant");
     else
         return fail(EX_USAGE, "--rounding takes none, nearest or stochastic");
     return -1;
@@ -139,9 +146,10 @@ static int set_text(int c, struct armtrain_options *o)
 int armtrain_parse(int argc, char **argv, struct armtrain_options *o)
 {
     struct option options[N_NUMBERS + N_TEXTS] = {
-        {"out", 1, NULL, 'o'},    {"init", 1, NULL, 'i'},     {"arm", 1, NULL, 'a'},
-        {"resume", 0, NULL, 'R'}, {"rounding", 1, NULL, 'r'}, {"sampler", 1, NULL, 'm'},
-        {"help", 0, NULL, 'h'}};
+        {"out", 1, NULL, 'o'},       {"init", 1, NULL, 'i'},
+        {"arm", 1, NULL, 'a'},       {"resume", 0, NULL, 'R'},
+        {"rounding", 1, NULL, 'r'},  {"sampler", 1, NULL, 'm'},
+        {"first-run", 1, NULL, 'f'}, {"help", 0, NULL, 'h'}};
     for (int i = 0; i < N_NUMBERS; i++)
         options[N_TEXTS - 1 + i] = (struct option){numbers[i].name, 1, NULL, 1000 + i};
     int c, rc = -1;

@@ -16,6 +16,14 @@
 #include "snn/forward.h"
 #include "snn/grad_impl.h"
 
+/* zeros on whole cache lines, or NULL */
+static float *zeros(size_t n)
+{
+    size_t size = (n * sizeof(float) + 63) / 64 * 64;
+    float *x = aligned_alloc(64, size);
+    return x ? memset(x, 0, size) : NULL;
+}
+
 static int task_create(struct grad_task *t, const struct network *net)
 {
     const struct network_params *p = &net->p;
@@ -47,18 +55,35 @@ static int group_create(struct grad_group *g, const struct network *net)
     const struct network_params *p = &net->p;
     size_t T = (size_t)p->steps, n = (size_t)p->trainee.n, m = (size_t)p->lsg.n;
     size_t rows = (size_t)network_trainee_rows(p), widest = n > m ? n : m;
+    size_t n_row = (size_t)rows_padded(p->trainee.n),
+           m_row = (size_t)rows_padded(p->lsg.n);
+    const struct part {
+        float **array;
+        size_t size;
+    } parts[] = {{&g->gradient, net->n_weights},
+                 {&g->current, T * widest},
+                 {&g->d_w, rows * n},
+                 {&g->noise, rows * n},
+                 {&g->recurrent, n * n_row},
+                 {&g->d_v, (T + 1) * n_row},
+                 {&g->d_z, n},
+                 {&g->d_signal, T * n},
+                 {&g->lsg_d_v, T * GRAD_GROUP * m},
+                 {&g->next, GRAD_GROUP * m_row},
+                 {&g->product, GRAD_GROUP * m},
+                 {&g->d_b, GRAD_GROUP * m},
+                 {&g->spiked, m},
+                 {&g->d_trace, T * n},
+                 {&g->d_h, T * n}};
     struct rsnn_params trainee = network_trainee(net), lsg = network_lsg(net);
     struct synapse_params recurrent = {.rows = p->lsg.n, .cols = p->lsg.n};
-    g->gradient = malloc(net->n_weights * sizeof(float));
-    g->current = malloc(T * widest * sizeof(float));
-    g->d_w = malloc(rows * n * sizeof(float));
-    g->noise = malloc(rows * n * sizeof(float));
-    g->d_signal = malloc(T * n * sizeof(float));
-    g->d_v = malloc(T * GRAD_GROUP * m * sizeof(float));
-    g->carry = calloc(4 * GRAD_GROUP * m + 2 * n, sizeof(float));
+    bool is_made = true;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        is_made &= (*parts[i].array = zeros(parts[i].size)) != NULL;
+    g->at = malloc((widest + 2) * sizeof(int));
+    g->spikes = malloc(T * GRAD_GROUP * widest * sizeof(uint16_t));
     g->lsg_synapse = synapse_ideal_create(&recurrent, net->w[LSG_REC]);
-    return g->gradient && g->current && g->d_w && g->noise && g->d_signal && g->d_v &&
-                   g->carry && g->lsg_synapse &&
+    return is_made && g->at && g->spikes && g->lsg_synapse &&
                    rsnn_create(&g->trainee_state, &trainee) == 0 &&
                    rsnn_create(&g->lsg_state, &lsg) == 0
                ? 0
@@ -67,13 +92,14 @@ static int group_create(struct grad_group *g, const struct network *net)
 
 static void group_destroy(struct grad_group *g)
 {
-    free(g->gradient);
-    free(g->current);
-    free(g->d_w);
-    free(g->noise);
-    free(g->d_signal);
-    free(g->d_v);
-    free(g->carry);
+    float *const arrays[] = {g->gradient,  g->current, g->d_w,     g->noise,
+                             g->recurrent, g->d_v,     g->d_z,     g->d_signal,
+                             g->lsg_d_v,   g->next,    g->product, g->d_b,
+                             g->spiked,    g->d_trace, g->d_h};
+    for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+        free(arrays[i]);
+    free(g->at);
+    free(g->spikes);
     synapse_destroy(g->lsg_synapse);
     rsnn_destroy(&g->trainee_state);
     rsnn_destroy(&g->lsg_state);
@@ -86,6 +112,7 @@ struct grad *grad_create(const struct network *net, int max_batch)
         return NULL;
     struct rsnn_params trainee = network_trainee(net);
     size_t rows = (size_t)network_trainee_rows(&net->p), n = (size_t)net->p.trainee.n;
+    size_t m = (size_t)net->p.lsg.n;
     g->net = net;
     g->max_batch = max_batch;
     g->n_groups = (max_batch + GRAD_GROUP - 1) / GRAD_GROUP;
@@ -93,8 +120,13 @@ struct grad *grad_create(const struct network *net, int max_batch)
     g->groups = calloc((size_t)g->n_groups, sizeof(*g->groups));
     g->w = malloc(rows * n * sizeof(float));
     g->trace = malloc((size_t)net->p.steps * rows * sizeof(float));
-    g->slopes = malloc((n + (size_t)net->p.lsg.n) * sizeof(float));
-    int rc = g->tasks && g->groups && g->w && g->trace && g->slopes ? 0 : -ENOMEM;
+    g->slopes = malloc((n + m) * sizeof(float));
+    g->readout = malloc(n * (size_t)net->p.joints * sizeof(float));
+    g->lsg_recurrent = zeros(m * (size_t)rows_padded(net->p.lsg.n));
+    int rc = g->tasks && g->groups && g->w && g->trace && g->slopes && g->readout &&
+                     g->lsg_recurrent
+                 ? 0
+                 : -ENOMEM;
     rc |= rsnn_record_create(&g->first, &trainee, net->p.steps);
     for (int i = 0; rc == 0 && i < max_batch; i++)
         rc = task_create(&g->tasks[i], net);
@@ -121,6 +153,8 @@ void grad_destroy(struct grad *g)
     free(g->w);
     free(g->trace);
     free(g->slopes);
+    free(g->readout);
+    free(g->lsg_recurrent);
     free(g);
 }
 
@@ -150,23 +184,35 @@ static void output_error(const struct network_params *p, const struct grad_param
     }
 }
 
+/* the largest |w| of every column of rows first .. end - 1 */
+static void largest_of_columns(const float *w, int first, int end, int n,
+                               float *restrict top)
+{
+    memset(top, 0, (size_t)n * sizeof(float));
+    for (int i = first; i < end; i++) {
+        const float *restrict row = w + (size_t)i * n;
+        for (int j = 0; j < n; j++)
+            top[j] = fabsf(row[j]) > top[j] ? fabsf(row[j]) : top[j];
+    }
+}
+
 /* what programming leaves behind: each cell misses its target; input rows have a range of
- * their own, as on the chip */
+ * their own, as on the chip.  top (n) and noise (rows, n) are scratch. */
 static void add_weight_noise(const struct network_params *p, float share, uint64_t seed,
-                             float *noise, float *w)
+                             float *restrict top, float *noise, float *w)
 {
     enum { WEIGHT_NOISE_DOMAIN = 0x50524f47 };
     const int n = p->trainee.n, rows = network_trainee_rows(p), n_in = p->clock.channels;
     philox_normals((struct philox_stream){seed, WEIGHT_NOISE_DOMAIN}, 0, noise, rows * n);
-    for (int j = 0; j < n; j++) {
-        float top_in = 0.0f, top_rec = 0.0f;
-        for (int i = 0; i < n_in; i++)
-            top_in = fmaxf(top_in, fabsf(w[i * n + j]));
-        for (int i = n_in; i < rows; i++)
-            top_rec = fmaxf(top_rec, fabsf(w[i * n + j]));
-        for (int i = 0; i < rows; i++)
-            if (i != n_in + j)
-                w[i * n + j] += share * (i < n_in ? top_in : top_rec) * noise[i * n + j];
+    for (int j = 0; j < n; j++)
+        noise[(size_t)(n_in + j) * n + j] = 0.0f; /* no synapse, no cell */
+    for (int i = 0; i < rows; i++) {
+        float *restrict row = w + (size_t)i * n;
+        const float *restrict draw = noise + (size_t)i * n;
+        if (i == 0 || i == n_in)
+            largest_of_columns(w, i, i ? rows : n_in, n, top);
+        for (int j = 0; j < n; j++)
+            row[j] += share * top[j] * draw[j];
     }
 }
 
@@ -191,7 +237,7 @@ static void forward_task(struct grad *g, struct grad_group *group, struct grad_t
                                .seed = seed};
     memcpy(t->w, g->w, (size_t)rows * n * sizeof(float));
     if (gp->weight_noise > 0.0f)
-        add_weight_noise(p, gp->weight_noise, seed, group->noise, t->w);
+        add_weight_noise(p, gp->weight_noise, seed, group->d_z, group->noise, t->w);
     struct synapse *trainee = synapse_ideal_create(&s, t->w);
     synapse_update(trainee, group->d_w, 0.0);
     forward_trainee(net, &group->trainee_state, trainee, T, &t->second);
@@ -248,6 +294,13 @@ static void sum_groups(const struct grad *g, int n_groups, float *gradient)
     }
 }
 
+static void transpose(const float *x, int rows, int cols, float *to)
+{
+    for (int i = 0; i < rows; i++)
+        for (int k = 0; k < cols; k++)
+            to[(size_t)k * rows + i] = x[(size_t)i * cols + k];
+}
+
 static int group_end(int group, int batch)
 {
     int end = (group + 1) * GRAD_GROUP;
@@ -266,7 +319,10 @@ struct grad_result grad_compute(struct grad *g, const struct grad_params *p, int
                                   .cols = net->p.trainee.n};
     struct grad_result result = {0};
 
+    g->is_first_run_exact = p->is_first_run_exact;
     forward_copy_weights(net, g->w);
+    transpose(net->w[TRAINEE_OUT], net->p.trainee.n, J, g->readout);
+    grad_pad(net->w[LSG_REC], net->p.lsg.n, net->p.lsg.n, g->lsg_recurrent);
     struct synapse *trainee = synapse_ideal_create(&base, g->w);
     forward_trainee(net, &g->groups[0].trainee_state, trainee, T, &g->first);
     synapse_destroy(trainee);
@@ -290,6 +346,8 @@ struct grad_result grad_compute(struct grad *g, const struct grad_params *p, int
                             group_end(k, batch) - k * GRAD_GROUP, g->slopes,
                             g->slopes + net->p.trainee.n);
     sum_groups(g, n_groups, gradient);
+    if (p->is_first_run_exact)
+        grad_first_backward(g, n_groups, batch, gradient);
 
     double omega = 0.0, position = 0.0, values = (double)batch * T * J;
     for (int b = 0; b < batch; b++) {

@@ -11,43 +11,74 @@
 #include <cblas.h>
 #include <string.h>
 
-static void add_scaled(float *restrict to, float a, const float *restrict x, int n)
+void grad_pad(const float *w, int rows, int cols, float *to)
 {
-    for (int j = 0; j < n; j++)
-        to[j] += a * x[j];
+    for (int i = 0; i < rows; i++)
+        memcpy(to + (size_t)i * rows_padded(cols), w + (size_t)i * cols,
+               (size_t)cols * sizeof(float));
 }
 
-/* sixteen partial sums: vector code whose result does not depend on the compiler */
-static float dot(const float *restrict a, const float *restrict b, int n)
+/* Spikes of n tasks by neuron, last ones first: those of neuron j are
+ * group->spikes[at[j]] .. [at[j + 1]), as rows t * n_slots + task of a (T, n_slots, ..)
+ * array, t being `delay` steps after the spike. */
+static void sort_spikes(struct grad_group *group, const struct rsnn_record *const *r,
+                        int n, int n_slots, int delay)
 {
-    float part[16] = {0};
-    int j = 0;
-    for (; j + 16 <= n; j += 16)
-        for (int l = 0; l < 16; l++)
-            part[l] += a[j + l] * b[j + l];
-    float sum = 0.0f;
-    for (int l = 0; l < 16; l++)
-        sum += part[l];
-    for (; j < n; j++)
-        sum += a[j] * b[j];
-    return sum;
+    const int T = r[0]->steps, neurons = r[0]->n;
+    int *at = group->at + 1; /* counts, then ends, one neuron further on */
+    memset(group->at, 0, ((size_t)neurons + 2) * sizeof(int));
+    for (int b = 0; b < n; b++)
+        for (int k = 0; k < r[b]->first[T - delay]; k++)
+            at[r[b]->ids[k] + 1]++;
+    for (int j = 0; j < neurons; j++)
+        at[j + 1] += at[j];
+    for (int t = T - 1; t >= delay; t--)
+        for (int b = 0; b < n; b++)
+            for (int k = r[b]->first[t - delay]; k < r[b]->first[t - delay + 1]; k++)
+                group->spikes[at[r[b]->ids[k]]++] = (uint16_t)(t * n_slots + b);
+}
+
+/* to (neurons, cols): row j += what the sorted spikes of neuron j drove, rows of x */
+static void add_driven(const struct grad_group *group, int neurons, const float *x,
+                       size_t stride, int cols, float *to)
+{
+    enum { BLOCK = 64 }; /* columns, so that x stays in the cache */
+    for (int c = 0; c < cols; c += BLOCK)
+        for (int j = 0; j < neurons; j++)
+            rows_add(x + c, stride, group->spikes + group->at[j],
+                     group->at[j + 1] - group->at[j], cols - c < BLOCK ? cols - c : BLOCK,
+                     to + (size_t)j * cols + c);
 }
 
 /* y(t) = kappa y(t-1) + z(t) w_out: makes d_y the derivative by what z(t) adds, in place */
 static void filter_backwards(float *d_y, int steps, int n, float kappa)
 {
     for (int t = steps - 2; t >= 0; t--)
-        add_scaled(d_y + (size_t)t * n, kappa, d_y + (size_t)(t + 1) * n, n);
+        grad_add_scaled(d_y + (size_t)t * n, kappa, d_y + (size_t)(t + 1) * n, n);
 }
 
-/* d_w_out[spiking] += d_y(t) for every spike */
-static void add_readout_gradient(const struct rsnn_record *r, const float *d_y, int n_out,
-                                 float *d_w_out)
+/* neurons whose pseudo-derivative is not 0 */
+static int list_live(const float *h, int n, uint16_t *ids)
 {
-    for (int t = 0; t < r->steps; t++)
-        for (int k = r->first[t]; k < r->first[t + 1]; k++)
-            add_scaled(d_w_out + (size_t)r->ids[k] * n_out, 1.0f, d_y + (size_t)t * n_out,
-                       n_out);
+    int count = 0;
+    for (int j = 0; j < n; j++) {
+        ids[count] = (uint16_t)j;
+        count += h[j] != 0.0f;
+    }
+    return count;
+}
+
+void grad_trainee_step(const struct lif_params *p, struct grad_group *group,
+                       const float *h, const float *next, float *d_v)
+{
+    const int n_live = list_live(h, p->n, group->spikes), stride = rows_padded(p->n);
+    const uint16_t *live = group->spikes;
+    float *product = group->current;
+    rows_dot(group->recurrent, (size_t)stride, live, n_live, stride, next, product);
+    for (int j = 0; j < p->n; j++)
+        d_v[j] = p->decay * next[j];
+    for (int k = 0; k < n_live; k++)
+        d_v[live[k]] += h[live[k]] * (group->d_z[live[k]] + product[k]);
 }
 
 /* Second run of one task: d_w (rows, n), the derivative by the updated weights, and the
@@ -59,34 +90,29 @@ static void backward_trainee(const struct grad *g, struct grad_group *group,
     const struct rsnn_params p = network_trainee(net);
     const struct rsnn_record *r = &task->second;
     const int n = p.lif.n, n_in = p.first_row, J = p.n_out, T = r->steps;
-    float *d_v = group->carry + 4 * GRAD_GROUP * net->p.lsg.n; /* of step t + 1, then t */
-    float *next = d_v + n;
-    const float *recurrent = task->w + (size_t)n_in * n;
+    const int stride = rows_padded(n);
     uint16_t on[PCM_ROWS];
+    float *d_z = group->d_z;
 
-    memset(d_v, 0, (size_t)n * sizeof(float));
     memset(group->d_w, 0, (size_t)(n_in + n) * n * sizeof(float));
+    grad_pad(task->w + (size_t)n_in * n, n, n, group->recurrent);
     filter_backwards(task->d_y, T, J, p.readout_decay);
-    add_readout_gradient(r, task->d_y, J,
-                         group->gradient + (net->w[TRAINEE_OUT] - net->w[0]));
     for (int t = T - 1; t >= 0; t--) {
-        const float *h = r->h + (size_t)t * n;
-        memcpy(next, d_v, (size_t)n * sizeof(float));
-        for (int j = 0; j < n; j++) {
-            d_v[j] = p.lif.decay * next[j];
-            if (h[j] == 0.0f)
-                continue;
-            float d_z = slope[j] - p.lif.v_th * next[j];
-            for (int k = 0; k < J; k++)
-                d_z += p.w_out[j * J + k] * task->d_y[t * J + k];
-            d_v[j] += h[j] * (d_z + dot(recurrent + (size_t)j * n, next, n));
-        }
+        float *d_v = group->d_v + (size_t)t * stride, *next = d_v + stride;
+        for (int j = 0; j < n; j++)
+            d_z[j] = slope[j] - p.lif.v_th * next[j];
+        for (int k = 0; k < J; k++)
+            grad_add_scaled(d_z, task->d_y[t * J + k], g->readout + (size_t)k * n, n);
+        grad_trainee_step(&p.lif, group, r->h + (size_t)t * n, next, d_v);
         int n_on = clock_spikes(&net->p.clock, t, on);
         for (int i = 0; i < n_on; i++)
-            add_scaled(group->d_w + (size_t)on[i] * n, 1.0f, d_v, n);
-        for (int k = t ? r->first[t - 1] : 0; t && k < r->first[t]; k++)
-            add_scaled(group->d_w + (size_t)(n_in + r->ids[k]) * n, 1.0f, d_v, n);
+            grad_add_scaled(group->d_w + (size_t)on[i] * n, 1.0f, d_v, n);
     }
+    sort_spikes(group, &r, 1, 1, 1);
+    add_driven(group, n, group->d_v, (size_t)stride, n, group->d_w + (size_t)n_in * n);
+    sort_spikes(group, &r, 1, 1, 0);
+    add_driven(group, n, task->d_y, (size_t)J, J,
+               group->gradient + (net->w[TRAINEE_OUT] - net->w[0]));
     for (int j = 0; j < n; j++) /* no synapse onto itself */
         group->d_w[(size_t)(n_in + j) * n + j] = 0.0f;
 }
@@ -100,10 +126,12 @@ static void backward_update(const struct grad *g, struct grad_group *group,
     const int n = net->p.trainee.n, rows = network_trainee_rows(&net->p);
     const int T = task->second.steps, n_x = network_lsg_inputs(&net->p);
     const float eta = net->p.learning_rate;
-    add_scaled(group->gradient + (net->w[TRAINEE_IN] - net->w[0]), 1.0f, group->d_w,
-               rows * n);
+    grad_add_scaled(group->gradient + (net->w[TRAINEE_IN] - net->w[0]), 1.0f, group->d_w,
+                    rows * n);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, T, n, rows, -eta, g->trace,
                 rows, group->d_w, n, 0.0f, group->d_signal, n);
+    if (g->is_first_run_exact)
+        grad_first_collect(g, group, task);
     for (int i = 0; i < T * n; i++)
         group->d_signal[i] *= g->first.h[i];
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n_x, n, T, 1.0f, task->x, n_x,
@@ -111,7 +139,7 @@ static void backward_update(const struct grad *g, struct grad_group *group,
                 group->gradient + (net->w[LSG_DIRECT] - net->w[0]), n);
 }
 
-/* Readout of the LSG: from d_signal to the external part of dz, into d_v (T, group, m). */
+/* Readout of the LSG: from d_signal to the external part of dz, into lsg_d_v (T, group, m). */
 static void backward_lsg_readout(const struct grad *g, struct grad_group *group,
                                  const struct grad_task *task, int slot)
 {
@@ -119,43 +147,64 @@ static void backward_lsg_readout(const struct grad *g, struct grad_group *group,
     const struct rsnn_params p = network_lsg(net);
     const int m = p.lif.n, n = p.n_out, T = task->lsg.steps;
     filter_backwards(group->d_signal, T, n, p.readout_decay);
-    add_readout_gradient(&task->lsg, group->d_signal, n,
-                         group->gradient + (net->w[LSG_OUT] - net->w[0]));
+    const struct rsnn_record *r = &task->lsg;
+    sort_spikes(group, &r, 1, 1, 0);
+    add_driven(group, m, group->d_signal, (size_t)n, n,
+               group->gradient + (net->w[LSG_OUT] - net->w[0]));
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, T, m, n, 1.0f, group->d_signal,
-                n, p.w_out, n, 0.0f, group->d_v + (size_t)slot * m, GRAD_GROUP * m);
+                n, p.w_out, n, 0.0f, group->lsg_d_v + (size_t)slot * m, GRAD_GROUP * m);
 }
 
-/* state of the LSG's backward pass for one task of the group, all (m) */
-struct lsg_carry {
-    float *d_z, *next, *d_b, *spiked;
-};
-
-static struct lsg_carry lsg_carry(struct grad_group *group, int slot, int m)
+/* group->product of step t, where it is asked for: one row of the weights meets all tasks
+ * while it is in the cache, and every other step the last row comes first */
+static void recurrent_products(const struct grad *g, struct grad_group *group,
+                               const struct rsnn_record *const *r, int n, int t)
 {
-    size_t all = (size_t)GRAD_GROUP * m, at = (size_t)slot * m;
-    return (struct lsg_carry){group->carry + at, group->carry + all + at,
-                              group->carry + 2 * all + at, group->carry + 3 * all + at};
+    const int m = g->net->p.lsg.n, stride = rows_padded(m);
+    const float *h[GRAD_GROUP];
+    for (int b = 0; b < n; b++)
+        h[b] = r[b]->h + (size_t)t * m;
+    for (int k = 0; k < m; k++) {
+        uint16_t live[GRAD_GROUP];
+        float product[GRAD_GROUP];
+        const int j = t % 2 ? m - 1 - k : k;
+        int n_live = 0;
+        for (int b = 0; b < n; b++) {
+            live[n_live] = (uint16_t)b;
+            n_live += h[b][j] != 0.0f;
+        }
+        rows_dot(group->next, (size_t)stride, live, n_live, stride,
+                 g->lsg_recurrent + (size_t)j * stride, product);
+        for (int b = 0; b < n_live; b++)
+            group->product[(size_t)live[b] * m + j] = product[b];
+    }
 }
 
-/* Neurons of one task at step t: c.d_z holds sum_post w dv(t+1); d_v (m) holds dE/dz(t)
- * from outside and becomes dv(t). */
-static void backward_lsg_neurons(const struct lif_params *p, const struct rsnn_record *r,
-                                 int t, const float *slope, struct lsg_carry c,
-                                 float *d_v)
+/* Neurons first .. end - 1 of one task at step t: d_v holds dE/dz(t) from outside and
+ * becomes dv(t), as next does.  A product where h is 0 is of another step, and finite. */
+static void step_plain(const struct lif_params *p, int end, const float *restrict h,
+                       const float *restrict slope, const float *restrict product,
+                       float *restrict next, float *restrict d_v)
 {
-    const int m = p->n, plain = m - p->n_adaptive;
-    const float *h = r->h + (size_t)t * m;
-    const float *raised = r->threshold + (size_t)(t + 1) * p->n_adaptive;
-    for (int j = 0; j < m; j++)
-        c.d_z[j] += d_v[j] + slope[j] - p->v_th * c.next[j];
-    if (t + 1 < r->steps)
-        for (int a = 0; a < p->n_adaptive; a++)
-            c.d_z[plain + a] += c.d_b[plain + a] - raised[a] * c.next[plain + a];
-    for (int j = 0; j < m; j++)
-        d_v[j] = h[j] * c.d_z[j] + p->decay * c.next[j];
-    for (int j = plain; j < m; j++)
-        c.d_b[j] = p->rho * c.d_b[j] - p->beta * (h[j] * c.d_z[j] + c.spiked[j] * d_v[j]);
-    memcpy(c.next, d_v, (size_t)m * sizeof(float));
+    const float v_th = p->v_th, decay = p->decay;
+    for (int j = 0; j < end; j++) {
+        float d_z = product[j] + (d_v[j] + slope[j] - v_th * next[j]);
+        next[j] = d_v[j] = h[j] * d_z + decay * next[j];
+    }
+}
+
+static void step_adaptive(const struct lif_params *p, int n, const float *restrict h,
+                          const float *restrict slope, const float *restrict product,
+                          const float *restrict raised, const float *restrict spiked,
+                          float *restrict next, float *restrict d_b, float *restrict d_v)
+{
+    const float v_th = p->v_th, decay = p->decay, rho = p->rho, beta = p->beta;
+    for (int j = 0; j < n; j++) {
+        float d_z = product[j] + (d_v[j] + slope[j] - v_th * next[j]);
+        d_z += d_b[j] - raised[j] * next[j];
+        next[j] = d_v[j] = h[j] * d_z + decay * next[j];
+        d_b[j] = rho * d_b[j] - beta * (h[j] * d_z + spiked[j] * d_v[j]);
+    }
 }
 
 static void mark_spikes(const struct rsnn_record *r, int t, float value, float *spiked)
@@ -164,30 +213,43 @@ static void mark_spikes(const struct rsnn_record *r, int t, float value, float *
         spiked[r->ids[k]] = value;
 }
 
+static void lsg_step(const struct lif_params *p, struct grad_group *group,
+                     const struct rsnn_record *r, int slot, int t, const float *slope)
+{
+    const int m = p->n, n = p->n_adaptive, plain = m - n;
+    const float *h = r->h + (size_t)t * m, *product = group->product + (size_t)slot * m;
+    float *d_v = group->lsg_d_v + ((size_t)t * GRAD_GROUP + slot) * m;
+    float *next = group->next + (size_t)slot * rows_padded(m);
+    /* after the last step nothing comes that the threshold could matter for: next is 0 */
+    const int after = t + 1 < r->steps ? t + 1 : t;
+    mark_spikes(r, t, 1.0f, group->spiked);
+    step_plain(p, plain, h, slope, product, next, d_v);
+    step_adaptive(p, n, h + plain, slope + plain, product + plain,
+                  r->threshold + (size_t)after * n, group->spiked + plain, next + plain,
+                  group->d_b + (size_t)slot * n, d_v + plain);
+    mark_spikes(r, t, 0.0f, group->spiked);
+}
+
 /* The LSG of a whole group, step by step backwards. */
 static void backward_lsg(const struct grad *g, struct grad_group *group,
                          const struct grad_task *tasks, int n, const float *slope)
 {
     const struct network *net = g->net;
     const struct rsnn_params p = network_lsg(net);
-    const int m = p.lif.n, T = tasks[0].lsg.steps;
-    float *d_rec = group->gradient + (net->w[LSG_REC] - net->w[0]);
-    memset(group->carry, 0, 4 * (size_t)GRAD_GROUP * m * sizeof(float));
-    for (int t = T - 1; t >= 0; t--) {
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, m, m, 1.0f,
-                    lsg_carry(group, 0, m).next, m, net->w[LSG_REC], m, 0.0f,
-                    lsg_carry(group, 0, m).d_z, m);
-        for (int b = 0; b < n; b++) {
-            const struct rsnn_record *r = &tasks[b].lsg;
-            struct lsg_carry c = lsg_carry(group, b, m);
-            float *d_v = group->d_v + ((size_t)t * GRAD_GROUP + b) * m;
-            mark_spikes(r, t, 1.0f, c.spiked);
-            backward_lsg_neurons(&p.lif, r, t, slope, c, d_v);
-            mark_spikes(r, t, 0.0f, c.spiked);
-            for (int k = t ? r->first[t - 1] : 0; t && k < r->first[t]; k++)
-                add_scaled(d_rec + (size_t)r->ids[k] * m, 1.0f, d_v, m);
-        }
+    const int m = p.lif.n;
+    const struct rsnn_record *r[GRAD_GROUP];
+    for (int b = 0; b < n; b++)
+        r[b] = &tasks[b].lsg;
+    memset(group->next, 0, (size_t)GRAD_GROUP * rows_padded(m) * sizeof(float));
+    memset(group->d_b, 0, (size_t)GRAD_GROUP * p.lif.n_adaptive * sizeof(float));
+    for (int t = r[0]->steps - 1; t >= 0; t--) {
+        recurrent_products(g, group, r, n, t);
+        for (int b = 0; b < n; b++)
+            lsg_step(&p.lif, group, r[b], b, t, slope);
     }
+    sort_spikes(group, r, n, GRAD_GROUP, 1);
+    add_driven(group, m, group->lsg_d_v, (size_t)m, m,
+               group->gradient + (net->w[LSG_REC] - net->w[0]));
 }
 
 void grad_backward_group(const struct grad *g, struct grad_group *group,
@@ -197,6 +259,8 @@ void grad_backward_group(const struct grad *g, struct grad_group *group,
     const struct network *net = g->net;
     const int m = net->p.lsg.n, n_x = network_lsg_inputs(&net->p);
     memset(group->gradient, 0, net->n_weights * sizeof(float));
+    if (g->is_first_run_exact)
+        grad_first_start(g, group);
     for (int b = 0; b < n; b++) {
         backward_trainee(g, group, &tasks[b], trainee_slope);
         backward_update(g, group, &tasks[b]);
@@ -205,7 +269,7 @@ void grad_backward_group(const struct grad *g, struct grad_group *group,
     backward_lsg(g, group, tasks, n, lsg_slope);
     for (int b = 0; b < n; b++)
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n_x, m, tasks[b].lsg.steps,
-                    1.0f, tasks[b].x, n_x, group->d_v + (size_t)b * m, GRAD_GROUP * m,
+                    1.0f, tasks[b].x, n_x, group->lsg_d_v + (size_t)b * m, GRAD_GROUP * m,
                     1.0f, group->gradient + (net->w[LSG_IN] - net->w[0]), m);
     float *parts[NETWORK_TENSORS];
     for (int i = 0; i < NETWORK_TENSORS; i++)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "snn/rows.h"
+
 int rsnn_create(struct rsnn_state *s, const struct rsnn_params *p)
 {
     int n = p->lif.n;
@@ -41,11 +43,7 @@ static void readout(int n_out, float decay, const float *w_out, const uint16_t *
 {
     for (int k = 0; k < n_out; k++)
         now[k] = decay * before[k];
-    for (int i = 0; i < n_spikes; i++) {
-        const float *restrict w = w_out + (size_t)spikes[i] * n_out;
-        for (int k = 0; k < n_out; k++)
-            now[k] += w[k];
-    }
+    rows_add(w_out, (size_t)n_out, spikes, n_spikes, n_out, now);
 }
 
 void rsnn_step(const struct rsnn_params *p, struct rsnn_state *s, struct synapse *syn,

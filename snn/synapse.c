@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pcm/philox.h" /* stochastic rounding */
+#include "snn/rows.h"
 #include "snn/synapse_impl.h"
 
 const char *const rounding_names[] = {[ROUND_NONE] = "none",
@@ -124,39 +125,14 @@ struct synapse_ideal {
     float *w; /* the caller's, (rows, cols) */
 };
 
-/* Eight columns as one value: left to itself gcc sums arrays through memory. */
-typedef float lanes __attribute__((vector_size(32), aligned(4), may_alias));
-enum { LANES = 8, VECTORS = 8, BLOCK = LANES * VECTORS }; /* BLOCK sums fit registers */
-
-/* sums of the active rows, columns first .. first + 8 vectors - 1 */
-static inline void sum_columns(const float *restrict w, int cols, const uint16_t *active,
-                               int n_active, int vectors, float *restrict sum)
-{
-    lanes s[VECTORS] = {{0}};
-    for (int k = 0; k < n_active; k++) {
-        const lanes *x = (const lanes *)(w + (size_t)active[k] * cols);
-#pragma GCC unroll 8
-        for (int v = 0; v < vectors; v++)
-            s[v] += x[v];
-    }
-    memcpy(sum, s, (size_t)vectors * sizeof(s[0]));
-}
-
 /* one draw a column, with the variance of all weights that were read */
-static void add_read_noise(struct synapse *s, const float *w, const uint16_t *active,
-                           int n_active, float *restrict current)
+static void add_read_noise(struct synapse *s, const float *squares,
+                           float *restrict current)
 {
     const int cols = s->params.cols;
     const struct philox_stream stream = {s->params.seed, SYNAPSE_READ_DOMAIN};
-    float normal[PCM_COLS], squares[PCM_COLS] = {0};
-    if (cols > PCM_COLS)
-        return;
+    float normal[PCM_COLS];
     philox_normals(stream, s->n_reads++, normal, cols);
-    for (int k = 0; k < n_active; k++) {
-        const float *restrict row = w + (size_t)active[k] * cols;
-        for (int j = 0; j < cols; j++)
-            squares[j] += row[j] * row[j];
-    }
     for (int j = 0; j < cols; j++)
         current[j] += s->params.read_noise * sqrtf(squares[j]) * normal[j];
 }
@@ -166,18 +142,14 @@ static void ideal_read(struct synapse *s, const uint16_t *active, int n_active,
 {
     const float *w = ((const struct synapse_ideal *)s)->w;
     const int cols = s->params.cols;
-    int first = 0;
-    for (; first + BLOCK <= cols; first += BLOCK)
-        sum_columns(w + first, cols, active, n_active, VECTORS, current + first);
-    for (; first + LANES <= cols; first += LANES)
-        sum_columns(w + first, cols, active, n_active, 1, current + first);
-    for (; first < cols; first++) {
-        current[first] = 0.0f;
-        for (int k = 0; k < n_active; k++)
-            current[first] += w[(size_t)active[k] * cols + first];
+    float squares[PCM_COLS] = {0};
+    memset(current, 0, (size_t)cols * sizeof(float));
+    if (s->params.read_noise > 0.0f && cols <= PCM_COLS) {
+        rows_add_squares(w, (size_t)cols, active, n_active, cols, current, squares);
+        add_read_noise(s, squares, current);
+    } else {
+        rows_add(w, (size_t)cols, active, n_active, cols, current);
     }
-    if (s->params.read_noise > 0.0f)
-        add_read_noise(s, w, active, n_active, current);
 }
 
 static void ideal_first_carry(struct synapse *s)

@@ -115,7 +115,9 @@ static float rate_at(const struct train_params *p, int iteration)
     return warm * (p->final_rate + (p->rate - p->final_rate) * cosine);
 }
 
-/* large weights may go far in a step, the small ones of the readout may not */
+/* Large weights may go far in a step, small ones may not.  Neuron-to-neuron weights that
+ * grow widen the range of every column, and with it all noise of the chip: with a share of
+ * 1 the trained network had 36 mm after one update on the chip, with 0.2 it has 21. */
 static float step_network(struct train *t)
 {
     static const float share[NETWORK_TENSORS] = {

@@ -176,11 +176,12 @@ static struct iteration iterate(struct network *net, const struct torch_case *c)
     struct iteration result = {0};
     double times[TIMES], cpu[TIMES];
     adam_create(&adam, net->n_weights);
+    const struct adam_part all = {net->n_weights, 1e-3f};
     for (int i = 0; i < TIMES; i++) {
         double start = now_ns(), cpu_start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
         struct grad_result r = grad_compute(g, c->params, c->batch, c->omega_rad_s,
                                             c->tip_m, (uint64_t)i, gradient);
-        adam_step(&adam_default, &adam, 1e-3f, gradient, net->w[0]);
+        adam_step(&adam_default, &adam, &all, 1, gradient, net->w[0]);
         times[i] = 1e-9 * (now_ns() - start);
         cpu[i] = 1e-9 * (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_start);
         result.loss = i ? result.loss : r.loss;

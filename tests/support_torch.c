@@ -44,11 +44,13 @@ static void list_tensors(const struct torch_case *c, struct list *l)
 
 int torch_write(const char *path, const struct torch_case *c, char *err, size_t err_len)
 {
-    enum { N_META = 4 };
+    enum { N_META = 5 };
     const char *const keys[N_META] = {"grad.position_weight", "grad.rate_weight",
-                                      "grad.trainee_rate", "grad.lsg_rate"};
+                                      "grad.trainee_rate", "grad.lsg_rate",
+                                      "grad.is_first_run_exact"};
     const float numbers[N_META] = {c->params->position_weight, c->params->rate_weight,
-                                   c->params->trainee_rate, c->params->lsg_rate};
+                                   c->params->trainee_rate, c->params->lsg_rate,
+                                   c->params->is_first_run_exact ? 1.0f : 0.0f};
     char values[N_META][32];
     struct metadata meta[N_META];
     struct list list = {.n = 0};

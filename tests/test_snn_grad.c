@@ -234,9 +234,49 @@ static void count(const struct rsnn_record *r, double share, double *rate)
         rate[r->ids[k]] += share / r->steps;
 }
 
+/* what the update is made of, and how it changes along d when the first run passes
+ * gradient on: traces (T, rows), pseudo-derivatives (T, n) */
+static void first_run_tangent(const struct network *net, float *const *d,
+                              const struct forward_pass *f, const double *rate_slope,
+                              double *d_trace, double *d_h, double *d_loss)
+{
+    struct rsnn_params p = network_trainee(net);
+    const struct rsnn_record *r = &f->first;
+    int n = p.lif.n, n_in = p.first_row, rows = n_in + n;
+    struct tangent s = {{0}, {0}, {0}};
+    for (int t = 0; t < STEPS; t++) {
+        double d_current[64] = {0};
+        uint16_t on[64];
+        const uint16_t *ids = NULL;
+        int n_on = clock_spikes(&net->p.clock, t, on), n_ids = spikes_at(r, t - 1, &ids);
+        for (int j = 0; j < n; j++) {
+            double before = t ? d_trace[(t - 1) * rows + n_in + j] : 0.0;
+            d_trace[t * rows + n_in + j] = (double)p.lif.decay * before + s.z[j];
+            for (int k = 0; k < n_on; k++)
+                d_current[j] += (double)d[TRAINEE_IN][on[k] * n + j];
+            for (int k = 0; k < n_ids; k++)
+                d_current[j] += (double)d[TRAINEE_REC][ids[k] * n + j];
+            for (int i = 0; i < n; i++)
+                d_current[j] += s.z[i] * (double)net->w[TRAINEE_REC][i * n + j];
+        }
+        layer_tangent(&p, r, t, d_current, &s);
+        n_ids = spikes_at(r, t, &ids);
+        for (int j = 0; j < n; j++) {
+            bool is_above = false;
+            for (int k = 0; k < n_ids; k++)
+                is_above |= ids[k] == j;
+            double v_th = (double)p.lif.v_th,
+                   slope = (double)p.lif.dampening / v_th / v_th;
+            d_h[t * n + j] = r->h[t * n + j] > 0.0f ? slope * s.v[j] : 0.0;
+            d_h[t * n + j] *= is_above ? -1.0 : 1.0;
+            *d_loss += BATCH * rate_slope[j] * s.z[j]; /* it counts in every task */
+        }
+    }
+}
+
 /* derivative of the whole loss along direction d, forward mode */
-static double directional_derivative(const struct network *net, const float *omega,
-                                     float *const *d)
+static double directional_derivative(const struct network *net, bool is_first_run_exact,
+                                     const float *omega, float *const *d)
 {
     struct forward_pass f;
     run_forward(net, omega, &f);
@@ -255,14 +295,22 @@ static double directional_derivative(const struct network *net, const float *ome
                       (lsg_rate[j] - (double)params.lsg_rate) / (BATCH * STEPS);
     double *d_signal = calloc(STEPS * (size_t)n, sizeof(double));
     double *d_w = calloc((size_t)rows * n, sizeof(double));
+    double *d_trace = calloc(STEPS * (size_t)rows, sizeof(double));
+    double *d_h = calloc(STEPS * (size_t)n, sizeof(double));
+    if (is_first_run_exact)
+        first_run_tangent(net, d, &f, rate, d_trace, d_h, &d_loss);
     for (int b = 0; b < BATCH; b++) {
         lsg_tangent(net, d, &f.lsg[b], f.x[b], lsg_rate, d_signal, &d_loss);
         for (int i = 0; i < rows; i++)
             for (int j = 0; j < n; j++) {
                 double sum = 0.0;
-                for (int t = 0; t < STEPS; t++)
-                    sum += (double)(f.trace[t * rows + i] * f.first.h[t * n + j]) *
-                           d_signal[t * n + j];
+                for (int t = 0; t < STEPS; t++) {
+                    double e = (double)f.trace[t * rows + i],
+                           signal = (double)f.signal[b][t * n + j];
+                    double h = (double)f.first.h[t * n + j];
+                    sum += e * h * d_signal[t * n + j] +
+                           (d_trace[t * rows + i] * h + e * d_h[t * n + j]) * signal;
+                }
                 bool is_self = i == net->p.clock.channels + j;
                 d_w[i * n + j] = is_self ? 0.0
                                          : (double)d[TRAINEE_IN][i * n + j] -
@@ -273,19 +321,23 @@ static double directional_derivative(const struct network *net, const float *ome
     }
     free(d_signal);
     free(d_w);
+    free(d_trace);
+    free(d_h);
     free_forward(&f);
     return d_loss;
 }
 
-Test(grad, equals_forward_mode_derivatives_in_every_weight_matrix)
+static void compare_with_forward_mode(bool is_first_run_exact)
 {
+    struct grad_params gp = params;
+    gp.is_first_run_exact = is_first_run_exact;
     struct network *net = small_network(5);
     float omega[BATCH * STEPS * 2];
     sample_tasks(2, omega);
     struct grad *g = grad_create(net, BATCH);
     float *gradient = malloc(sizeof(float) * net->n_weights);
     float *direction = calloc(net->n_weights, sizeof(float));
-    grad_compute(g, &params, BATCH, omega, NULL, 0, gradient);
+    grad_compute(g, &gp, BATCH, omega, NULL, 0, gradient);
     for (int tensor = 0; tensor < NETWORK_TENSORS; tensor++) {
         size_t at = (size_t)(net->w[tensor] - net->w[0]);
         size_t len =
@@ -297,7 +349,8 @@ Test(grad, equals_forward_mode_derivatives_in_every_weight_matrix)
         for (int i = 0; i < NETWORK_TENSORS; i++)
             parts[i] = direction + (net->w[i] - net->w[0]);
         network_cut_self_synapses(&net->p, parts);
-        double along = 0.0, expected = directional_derivative(net, omega, parts);
+        double along = 0.0,
+               expected = directional_derivative(net, is_first_run_exact, omega, parts);
         for (size_t i = 0; i < net->n_weights; i++)
             along += (double)gradient[i] * (double)direction[i];
         cr_expect(fabs(expected) > 1e-12, "%s does not matter",
@@ -310,6 +363,16 @@ Test(grad, equals_forward_mode_derivatives_in_every_weight_matrix)
     free(direction);
     grad_destroy(g);
     network_destroy(net);
+}
+
+Test(grad, equals_forward_mode_derivatives_in_every_weight_matrix)
+{
+    compare_with_forward_mode(false);
+}
+
+Test(grad, equals_forward_mode_derivatives_with_an_exact_first_run)
+{
+    compare_with_forward_mode(true);
 }
 
 /* the readout weights do not touch a spike: the loss is smooth in them */

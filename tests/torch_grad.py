@@ -19,7 +19,7 @@ TOLERANCE = 1e-4
 
 def compare(net, task, ours):
     """prints every comparison; how many of them fail"""
-    result, exact = gradients(net, task)
+    result, exact = gradients(net, task, live=task.live)
     failures = 0
     for name, z in result.spikes.items():
         spikes = ours["spikes." + name].swapaxes(0, 1)

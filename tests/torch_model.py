@@ -188,9 +188,10 @@ def load(path, dtype):
     tip = tensors["task.tip"].swapaxes(0, 1) if "task.tip" in tensors else None
     weights = {key: float(meta["grad." + key]) for key in (
         "position_weight", "rate_weight", "trainee_rate", "lsg_rate")}
+    live = ("rate", "z", "h") if float(meta["grad.is_first_run_exact"]) else ()
     with torch.no_grad():
         seen = net.show(omega / net.scale, tip)
-    return net, SimpleNamespace(omega=omega, seen=seen, weights=weights), tensors
+    return net, SimpleNamespace(omega=omega, seen=seen, weights=weights, live=live), tensors
 
 
 def gradients(net, task, **how):
