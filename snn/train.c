@@ -122,8 +122,8 @@ static float step_network(struct train *t)
 {
     static const float share[NETWORK_TENSORS] = {
         [LSG_IN] = 1.0f,     [LSG_REC] = 1.0f,    [LSG_OUT] = 1.0f,
-        [LSG_DIRECT] = 4.0f, [TRAINEE_IN] = 1.0f, [TRAINEE_REC] = 1.0f,
-        [TRAINEE_OUT] = 0.3f};
+        [LSG_DIRECT] = 4.0f, [TRAINEE_IN] = 1.0f, [TRAINEE_REC] = 0.2f,
+        [TRAINEE_OUT] = 0.1f};
     struct adam_part parts[NETWORK_TENSORS];
     for (int i = 0; i < NETWORK_TENSORS; i++)
         parts[i] = (struct adam_part){(size_t)network_rows(&t->net->p, i) *
