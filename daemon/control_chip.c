@@ -33,6 +33,13 @@ void control_add_chip(const struct service *s, json_t *out)
         out, json_pack("{s:s, s:f, s:i, s:f, s:f}", "profile", s->cfg->pcm.profile, "t_s",
                        s->report.t_s, "cores_written", stats->n_used, "read_energy_nJ",
                        stats->read_energy_nJ, "read_time_us", 1e6 * stats->read_time_s));
+    json_object_set_new(
+        out, "programming",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:f}", "set_pulses",
+                  (json_int_t)stats->n_set, "reset_pulses", (json_int_t)stats->n_reset,
+                  "reads", (json_int_t)stats->n_read_backs, "refreshed",
+                  (json_int_t)stats->n_refreshed, "missed", (json_int_t)stats->n_missed,
+                  "energy_nJ", stats->program_energy_nJ));
     if (s->cells.has_cells)
         add_cells(&s->cells, out);
 }

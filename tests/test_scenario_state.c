@@ -322,14 +322,14 @@ static bool run_shell(const char *format, ...)
     return system(command) == 0;
 }
 
-/* state_dir on a file system of its own, of 6 MB, that only armd sees */
+/* state_dir on a file system of its own, of 9 MB, that only armd sees */
 static void start_on_small_disk(void)
 {
     char armd[256], script[1024], output[96];
     snprintf(output, sizeof(output), "%s/output", rig.folder);
     snprintf(armd, sizeof(armd), "%s", rig_program("armd"));
     snprintf(script, sizeof(script),
-             "mount -t tmpfs -o size=6m tmpfs %s/disk && exec %s -c %s >>%s 2>&1",
+             "mount -t tmpfs -o size=9m tmpfs %s/disk && exec %s -c %s >>%s 2>&1",
              rig.folder, armd, rig.config, output);
     rig.armd = fork();
     if (rig.armd == 0) {
@@ -353,7 +353,7 @@ Test(scenario_state, a_full_or_read_only_file_system_loses_nothing)
     cr_expect(eq(str, (char *)teach("b"), ""));
     cr_expect(strstr(teach("c"), "No space left on device") != NULL);
     cr_expect(has_skill("a") && has_skill("b") && !has_skill("c"));
-    cr_assert(run_shell("nsenter -m -t %d mount -o remount,size=12m %s/disk",
+    cr_assert(run_shell("nsenter -m -t %d mount -o remount,size=18m %s/disk",
                         (int)rig.armd, rig.folder));
     cr_expect(eq(str, (char *)teach("c"), ""));
     cr_assert(run_shell("nsenter -m -t %d mount -o remount,ro %s/disk", (int)rig.armd,
