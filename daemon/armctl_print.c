@@ -99,4 +99,11 @@ void armctl_print_teach(const json_t *reply)
     }
     printf("%.0f segment%s, learned in %.0f ms\n", number(reply, "segments"),
            number(reply, "segments") == 1 ? "" : "s", number(reply, "compute_ms"));
+    const json_t *chip = json_object_get(reply, "chip");
+    if (chip)
+        printf("on the chip: %.0f reads of a core (%.2f ms, %.2f mJ), %.0f devices SET "
+               "and %.0f RESET (%.1f uJ)\n",
+               number(chip, "reads"), 1e-3 * number(chip, "read_time_us"),
+               1e-6 * number(chip, "read_energy_nJ"), number(chip, "set_pulses"),
+               number(chip, "reset_pulses"), 1e-3 * number(chip, "program_energy_nJ"));
 }

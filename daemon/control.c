@@ -176,9 +176,19 @@ static json_t *teach_json(const struct job *job)
     json_t *updates = json_array();
     for (int u = 0; u <= job->skill->updates; u++)
         json_array_append_new(updates, quality_json(job->skill, u));
-    return json_pack("{s:b, s:s, s:i, s:o, s:f}", "ok", 1, "name", job->skill->name,
-                     "segments", job->skill->n_segments, "updates", updates, "compute_ms",
-                     job->skill->compute_ms);
+    json_t *out = json_pack("{s:b, s:s, s:i, s:o, s:f}", "ok", 1, "name",
+                            job->skill->name, "segments", job->skill->n_segments,
+                            "updates", updates, "compute_ms", job->skill->compute_ms);
+    const struct pcm_chip_stats *cost = &job->skill->cost;
+    if (cost->n_reads) /* of ideal weights there is no chip */
+        json_object_set_new(
+            out, "chip",
+            json_pack("{s:I, s:I, s:I, s:f, s:f, s:f}", "reads",
+                      (json_int_t)cost->n_reads, "set_pulses", (json_int_t)cost->n_set,
+                      "reset_pulses", (json_int_t)cost->n_reset, "read_time_us",
+                      1e6 * cost->read_time_s, "read_energy_nJ", cost->read_energy_nJ,
+                      "program_energy_nJ", cost->program_energy_nJ));
+    return out;
 }
 
 void control_job_done(struct service *s, struct job *job)

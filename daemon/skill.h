@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "daemon/trajectory.h"
+#include "pcm/chip.h"
 #include "snn/network.h"
 
 enum { SKILL_NO_CORE = -1, SKILLS_MAX = 64 };
@@ -43,10 +44,11 @@ struct skill {
     int updates;
     struct skill_quality quality[SKILL_MAX_UPDATES + 1]; /* [0..updates] */
     double compute_ms;
-    double learned_s;   /* Unix time */
-    bool is_kept;       /* the files in state_dir hold it as it is */
-    bool is_relearned;  /* when it was restored: its cells had been lost */
-    uint64_t last_used; /* larger is later */
+    struct pcm_chip_stats cost; /* what teaching it took of the chip; not on disk */
+    double learned_s;           /* Unix time */
+    bool is_kept;               /* the files in state_dir hold it as it is */
+    bool is_relearned;          /* when it was restored: its cells had been lost */
+    uint64_t last_used;         /* larger is later */
 };
 
 /* A name that a file may have: 1 to 63 letters, digits, '_', '-' or '.', no '.' first. */

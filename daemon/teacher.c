@@ -184,12 +184,33 @@ int teacher_segments(const struct teacher *t, const struct trajectory_path *path
     return (path->steps + t->net->p.steps - 1) / t->net->p.steps;
 }
 
+/* counters of the chip; what it counted since `before` */
+static struct pcm_chip_stats count(const struct teacher *t,
+                                   const struct pcm_chip_stats *before)
+{
+    struct pcm_chip_stats s = {0};
+    if (t->chip)
+        s = pcm_chip_stats(t->chip);
+    if (before) {
+        s.n_reads -= before->n_reads;
+        s.n_writes -= before->n_writes;
+        s.n_set -= before->n_set;
+        s.n_reset -= before->n_reset;
+        s.n_read_backs -= before->n_read_backs;
+        s.read_energy_nJ -= before->read_energy_nJ;
+        s.read_time_s -= before->read_time_s;
+        s.program_energy_nJ -= before->program_energy_nJ;
+    }
+    return s;
+}
+
 struct skill *teacher_learn(struct teacher *t, const char *name,
                             struct trajectory_path *path, const double *q_start_rad,
                             const int *cores, int updates, double t_s, char *err,
                             size_t err_len)
 {
     double start_ms = now_ms();
+    const struct pcm_chip_stats before = count(t, NULL);
     struct skill *s = calloc(1, sizeof(*s));
     if (!s) {
         trajectory_path_destroy(path);
@@ -212,6 +233,7 @@ struct skill *teacher_learn(struct teacher *t, const char *name,
         return NULL;
     }
     s->compute_ms = now_ms() - start_ms;
+    s->cost = count(t, &before);
     return s;
 }
 
