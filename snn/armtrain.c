@@ -13,6 +13,7 @@
 
 #include "robot/arm.h"
 #include "snn/armtrain_eval.h"
+#include "snn/armtrain_mpi.h"
 #include "snn/armtrain_train.h"
 #include "snn/weights.h"
 
@@ -146,6 +147,7 @@ static int inspect_main(int argc, char **argv)
 static int train_with_arm(int argc, char **argv)
 {
     struct armtrain_options o = armtrain_options_default();
+    o.p.grad.share = armtrain_mpi_share();
     int rc = armtrain_parse(argc, argv, &o);
     if (rc >= 0)
         return rc;
@@ -173,8 +175,10 @@ int main(int argc, char **argv)
         return puts("armtrain " ARMD_VERSION) < 0 ? EX_IOERR : EX_OK;
     if (argc > 2 && strcmp(argv[2], "--help") == 0 && strcmp(verb, "train") != 0)
         return usage(stdout);
-    if (strcmp(verb, "train") == 0)
-        return train_with_arm(argc - 1, argv + 1);
+    if (strcmp(verb, "train") == 0) {
+        armtrain_mpi_start();
+        return armtrain_mpi_end(train_with_arm(argc - 1, argv + 1));
+    }
     if (strcmp(verb, "eval") == 0 || strcmp(verb, "sweep") == 0 ||
         strcmp(verb, "ages") == 0)
         return eval_with_arm(argc - 1, argv + 1);
