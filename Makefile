@@ -21,13 +21,14 @@ PKGS_snn    := openblas lapacke jansson
 PKGS_robot  := libserialport
 PKGS_daemon := libczmq libzmq yaml-0.1 jansson libsystemd
 PKGS        := $(sort $(PKGS_snn) $(PKGS_robot) $(PKGS_daemon))
+PKGS_train  := ompi-c # the program armtrain alone
 LIBS        = $(shell pkg-config --libs $(PKGS)) -lmujoco -lm -lpthread
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_train) 2>/dev/null)
 
 # Debian packages: what it takes to build, to test, to lint, to measure
 DEPS := build-essential pkg-config libserialport-dev libczmq-dev libzmq3-dev libyaml-dev \
         libjansson-dev libmujoco-dev libopenblas-dev liblapacke-dev libsystemd-dev \
-        gnuplot-nox jq
+        libopenmpi-dev openmpi-bin gnuplot-nox jq
 DEPS_TEST  := libcriterion-dev valgrind systemd
 DEPS_LINT  := clang libclang-rt-14-dev libomp-dev clang-format clang-tidy cppcheck
 DEPS_BENCH := rt-tests
@@ -66,6 +67,8 @@ $(BUILD)/$(basename $(notdir $(1))): $(BUILD)/$(1:.c=.o) $(BUILD)/libarmd.a
 	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach m,$(MAINS),$(eval $(call program,$(m))))
+
+$(BUILD)/armtrain: LIBS += $(shell pkg-config --libs $(PKGS_train))
 
 # what users of pcm/ alone need: libc
 $(BUILD)/pcm-example: $(patsubst %.c,$(BUILD)/%.o,$(wildcard pcm/*.c))
@@ -119,7 +122,7 @@ test: deps-test ## sanitizers and valgrind first, then every test with the real 
 	@$(MAKE) --no-print-directory -j2 tests
 	@echo "--- unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@ARMD_BUILD=build/asan ASAN_OPTIONS=detect_leaks=0 build/asan/tests/run \
-	--filter '!(armsim|scenario*|strokes)/*' -j2
+	--filter '!(armsim|scenario*|strokes|mpi)/*' -j2
 	@echo "--- unit and scenario tests"
 	@ARMD_BUILD=$(BUILD) $(BUILD)/tests/run -j1 # the real programs want the processors
 

@@ -28,6 +28,7 @@ static void step_part(const struct adam_params *p, size_t n, float rate, float e
                       float scale, const float *restrict gradient, float *restrict m,
                       float *restrict v, float *restrict w)
 {
+#pragma omp parallel for simd
     for (size_t i = 0; i < n; i++) {
         float g = scale * gradient[i];
         m[i] += (1.0f - p->beta1) * (g - m[i]);
@@ -36,14 +37,27 @@ static void step_part(const struct adam_params *p, size_t n, float rate, float e
     }
 }
 
+/* in parts that do not depend on the number of threads */
+static double sum_of_squares(const float *x, size_t n)
+{
+    enum { PARTS = 64 };
+    double part[PARTS], sum = 0.0;
+#pragma omp parallel for
+    for (size_t k = 0; k < PARTS; k++) {
+        part[k] = 0.0;
+        for (size_t i = n * k / PARTS; i < n * (k + 1) / PARTS; i++)
+            part[k] += (double)x[i] * (double)x[i];
+    }
+    for (int k = 0; k < PARTS; k++)
+        sum += part[k];
+    return sum;
+}
+
 float adam_step(const struct adam_params *p, struct adam_state *s,
                 const struct adam_part *parts, int n_parts, const float *gradient,
                 float *w)
 {
-    double squares = 0.0;
-    for (size_t i = 0; i < s->n; i++)
-        squares += (double)gradient[i] * (double)gradient[i];
-    float norm = (float)sqrt(squares);
+    float norm = (float)sqrt(sum_of_squares(gradient, s->n));
     if (!isfinite(norm))
         return norm;
     float scale = p->max_norm > 0.0f && norm > p->max_norm ? p->max_norm / norm : 1.0f;

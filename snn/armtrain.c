@@ -15,6 +15,7 @@
 #include "daemon/trajectory_tasks.h"
 #include "robot/arm.h"
 #include "snn/armtrain_eval.h"
+#include "snn/armtrain_mpi.h"
 #include "snn/armtrain_tasks.h"
 #include "snn/armtrain_train.h"
 #include "snn/weights.h"
@@ -228,6 +229,7 @@ static int tasks_with_arm(int argc, char **argv)
 static int train_with_arm(int argc, char **argv)
 {
     struct armtrain_options o = armtrain_options_default();
+    o.p.grad.share = armtrain_mpi_share();
     int rc = armtrain_parse(argc, argv, &o);
     if (rc >= 0)
         return rc;
@@ -256,8 +258,10 @@ int main(int argc, char **argv)
     if (argc > 2 && strcmp(argv[2], "--help") == 0 && strcmp(verb, "train") != 0 &&
         strcmp(verb, "tasks") != 0)
         return usage(stdout);
-    if (strcmp(verb, "train") == 0)
-        return train_with_arm(argc - 1, argv + 1);
+    if (strcmp(verb, "train") == 0) {
+        armtrain_mpi_start();
+        return armtrain_mpi_end(train_with_arm(argc - 1, argv + 1));
+    }
     if (strcmp(verb, "tasks") == 0)
         return tasks_with_arm(argc - 1, argv + 1);
     if (strcmp(verb, "eval") == 0 || strcmp(verb, "sweep") == 0 ||

@@ -263,23 +263,33 @@ static int keep(const struct train *t, struct network *net,
     return rc;
 }
 
+/* whether any of the processes wants to stop */
+static bool is_stopped(const struct grad_share *share, bool is_wanted)
+{
+    float wanted = is_wanted;
+    if (share->size > 1)
+        share->sum(share->context, &wanted, 1);
+    return wanted > 0.0f;
+}
+
 static int run(struct train *t, struct network *net, const struct armtrain_options *o,
                char *err)
 {
+    const struct grad_share *share = &o->p.grad.share;
     struct curve *curve = calloc(1, sizeof(*curve));
     struct train_progress p;
     int more = curve ? 1 : -ENOMEM;
     while (more > 0) {
         more = train_step(t, &p);
-        if (more < 0)
-            break;
-        print_progress(&p);
-        bool is_last = !more || is_interrupted;
-        int rc = keep(t, net, o, &p, curve, is_last, err);
-        if (rc < 0)
-            more = rc;
-        if (is_interrupted && more > 0) {
-            printf("\ninterrupted; go on with --resume\n");
+        const bool is_over = is_stopped(share, is_interrupted || more < 0);
+        if (share->rank == 0 && more >= 0) {
+            print_progress(&p);
+            int rc = keep(t, net, o, &p, curve, !more || is_over, err);
+            more = rc < 0 ? rc : more;
+        }
+        if (is_over && more > 0) {
+            if (share->rank == 0)
+                printf("\ninterrupted; go on with --resume\n");
             break;
         }
     }

@@ -7,7 +7,6 @@
 #include "snn/grad.h"
 
 #include <cblas.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,148 +14,6 @@
 #include "snn/eprop.h"
 #include "snn/forward.h"
 #include "snn/grad_impl.h"
-
-/* zeros on whole cache lines, or NULL */
-static float *zeros(size_t n)
-{
-    size_t size = (n * sizeof(float) + 63) / 64 * 64;
-    float *x = aligned_alloc(64, size);
-    return x ? memset(x, 0, size) : NULL;
-}
-
-static int task_create(struct grad_task *t, const struct network *net)
-{
-    const struct network_params *p = &net->p;
-    size_t T = (size_t)p->steps, n = (size_t)p->trainee.n;
-    struct rsnn_params trainee = network_trainee(net), lsg = network_lsg(net);
-    t->x = malloc(T * network_lsg_inputs(p) * sizeof(float));
-    t->signal = malloc(T * n * sizeof(float));
-    t->w = malloc((size_t)network_trainee_rows(p) * n * sizeof(float));
-    t->d_y = malloc(T * p->joints * sizeof(float));
-    return t->x && t->signal && t->w && t->d_y &&
-                   rsnn_record_create(&t->second, &trainee, p->steps) == 0 &&
-                   rsnn_record_create(&t->lsg, &lsg, p->steps) == 0
-               ? 0
-               : -ENOMEM;
-}
-
-static void task_destroy(struct grad_task *t)
-{
-    free(t->x);
-    free(t->signal);
-    free(t->w);
-    free(t->d_y);
-    rsnn_record_destroy(&t->second);
-    rsnn_record_destroy(&t->lsg);
-}
-
-static int group_create(struct grad_group *g, const struct network *net)
-{
-    const struct network_params *p = &net->p;
-    size_t T = (size_t)p->steps, n = (size_t)p->trainee.n, m = (size_t)p->lsg.n;
-    size_t rows = (size_t)network_trainee_rows(p), widest = n > m ? n : m;
-    size_t n_row = (size_t)rows_padded(p->trainee.n),
-           m_row = (size_t)rows_padded(p->lsg.n);
-    const struct part {
-        float **array;
-        size_t size;
-    } parts[] = {{&g->gradient, net->n_weights},
-                 {&g->current, T * widest},
-                 {&g->d_w, rows * n},
-                 {&g->noise, rows * n},
-                 {&g->recurrent, n * n_row},
-                 {&g->d_v, (T + 1) * n_row},
-                 {&g->d_z, n},
-                 {&g->d_signal, T * n},
-                 {&g->lsg_d_v, T * GRAD_GROUP * m},
-                 {&g->next, GRAD_GROUP * m_row},
-                 {&g->product, GRAD_GROUP * m},
-                 {&g->d_b, GRAD_GROUP * m},
-                 {&g->spiked, m},
-                 {&g->d_trace, T * n},
-                 {&g->d_h, T * n}};
-    struct rsnn_params trainee = network_trainee(net), lsg = network_lsg(net);
-    struct synapse_params recurrent = {.rows = p->lsg.n, .cols = p->lsg.n};
-    bool is_made = true;
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        is_made &= (*parts[i].array = zeros(parts[i].size)) != NULL;
-    g->at = malloc((widest + 2) * sizeof(int));
-    g->spikes = malloc(T * GRAD_GROUP * widest * sizeof(uint16_t));
-    g->lsg_synapse = synapse_ideal_create(&recurrent, net->w[LSG_REC]);
-    return is_made && g->at && g->spikes && g->lsg_synapse &&
-                   rsnn_create(&g->trainee_state, &trainee) == 0 &&
-                   rsnn_create(&g->lsg_state, &lsg) == 0
-               ? 0
-               : -ENOMEM;
-}
-
-static void group_destroy(struct grad_group *g)
-{
-    float *const arrays[] = {g->gradient,  g->current, g->d_w,     g->noise,
-                             g->recurrent, g->d_v,     g->d_z,     g->d_signal,
-                             g->lsg_d_v,   g->next,    g->product, g->d_b,
-                             g->spiked,    g->d_trace, g->d_h};
-    for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
-        free(arrays[i]);
-    free(g->at);
-    free(g->spikes);
-    synapse_destroy(g->lsg_synapse);
-    rsnn_destroy(&g->trainee_state);
-    rsnn_destroy(&g->lsg_state);
-}
-
-struct grad *grad_create(const struct network *net, int max_batch)
-{
-    struct grad *g = calloc(1, sizeof(*g));
-    if (!g)
-        return NULL;
-    struct rsnn_params trainee = network_trainee(net);
-    size_t rows = (size_t)network_trainee_rows(&net->p), n = (size_t)net->p.trainee.n;
-    size_t m = (size_t)net->p.lsg.n;
-    g->net = net;
-    g->max_batch = max_batch;
-    g->n_groups = (max_batch + GRAD_GROUP - 1) / GRAD_GROUP;
-    g->tasks = calloc((size_t)max_batch, sizeof(*g->tasks));
-    g->groups = calloc((size_t)g->n_groups, sizeof(*g->groups));
-    g->w = malloc(rows * n * sizeof(float));
-    g->trace = malloc((size_t)net->p.steps * rows * sizeof(float));
-    g->slopes = malloc((n + m) * sizeof(float));
-    g->readout = malloc(n * (size_t)net->p.joints * sizeof(float));
-    g->lsg_recurrent = zeros(m * (size_t)rows_padded(net->p.lsg.n));
-    int rc = g->tasks && g->groups && g->w && g->trace && g->slopes && g->readout &&
-                     g->lsg_recurrent
-                 ? 0
-                 : -ENOMEM;
-    rc |= rsnn_record_create(&g->first, &trainee, net->p.steps);
-    for (int i = 0; rc == 0 && i < max_batch; i++)
-        rc = task_create(&g->tasks[i], net);
-    for (int i = 0; rc == 0 && i < g->n_groups; i++)
-        rc = group_create(&g->groups[i], net);
-    if (rc == 0)
-        return g;
-    grad_destroy(g);
-    errno = ENOMEM;
-    return NULL;
-}
-
-void grad_destroy(struct grad *g)
-{
-    if (!g)
-        return;
-    for (int i = 0; g->tasks && i < g->max_batch; i++)
-        task_destroy(&g->tasks[i]);
-    for (int i = 0; g->groups && i < g->n_groups; i++)
-        group_destroy(&g->groups[i]);
-    rsnn_record_destroy(&g->first);
-    free(g->tasks);
-    free(g->groups);
-    free(g->w);
-    free(g->trace);
-    free(g->slopes);
-    free(g->readout);
-    free(g->lsg_recurrent);
-    free(g);
-}
 
 /* d_y (T, joints) at the readouts, and the task's errors */
 static void output_error(const struct network_params *p, const struct grad_params *gp,
@@ -244,6 +101,12 @@ static void forward_task(struct grad *g, struct grad_group *group, struct grad_t
     synapse_destroy(trainee);
 }
 
+static void share_sum(const struct grad_share *share, float *x, size_t n)
+{
+    if (share->size > 1)
+        share->sum(share->context, x, n);
+}
+
 /* spikes per step and neuron, of every neuron, over the batch */
 static void add_rates(const struct rsnn_record *r, float per_spike, float *rate)
 {
@@ -263,20 +126,23 @@ static double rate_slopes(float *rate, int n, float weight, float target, float 
     return sum / n;
 }
 
-/* fills g->slopes */
-static void find_rates(struct grad *g, const struct grad_params *gp, int batch, int steps,
+/* fills g->slopes: rates of the whole batch, of which `tasks` are ours */
+static void find_rates(struct grad *g, const struct grad_params *gp, int batch, int tasks,
                        struct grad_result *result)
 {
+    const int steps = g->net->p.steps;
     const int n = g->net->p.trainee.n, m = g->net->p.lsg.n;
     float *trainee = g->slopes, *lsg = g->slopes + n;
     const float per_spike = 1.0f / (float)(batch * steps);
     memset(trainee, 0, (size_t)n * sizeof(float));
     memset(lsg, 0, (size_t)m * sizeof(float));
-    add_rates(&g->first, 0.5f / (float)steps, trainee); /* the same in every task */
-    for (int b = 0; b < batch; b++) {
+    if (gp->share.rank == 0) /* the same in every task */
+        add_rates(&g->first, 0.5f / (float)steps, trainee);
+    for (int b = 0; b < tasks; b++) {
         add_rates(&g->tasks[b].second, 0.5f * per_spike, trainee);
         add_rates(&g->tasks[b].lsg, per_spike, lsg);
     }
+    share_sum(&gp->share, g->slopes, (size_t)n + m);
     result->trainee_rate =
         rate_slopes(trainee, n, gp->rate_weight, gp->trainee_rate, 0.5f * per_spike);
     result->lsg_rate = rate_slopes(lsg, m, gp->rate_weight, gp->lsg_rate, per_spike);
@@ -301,10 +167,57 @@ static void transpose(const float *x, int rows, int cols, float *to)
             to[(size_t)k * rows + i] = x[(size_t)i * cols + k];
 }
 
-static int group_end(int group, int batch)
+static int group_end(int group, int tasks)
 {
     int end = (group + 1) * GRAD_GROUP;
-    return end < batch ? end : batch;
+    return end < tasks ? end : tasks;
+}
+
+int grad_share_first(const struct grad_share *share, int batch)
+{
+    return share->size > 1 ? (int)((long)batch * share->rank / share->size) : 0;
+}
+
+int grad_share_end(const struct grad_share *share, int batch)
+{
+    return share->size > 1 ? (int)((long)batch * (share->rank + 1) / share->size) : batch;
+}
+
+/* what all tasks have in common: the run before the update */
+static void run_first(struct grad *g)
+{
+    const struct network *net = g->net;
+    const struct network_params *p = &net->p;
+    const struct rsnn_params layer = network_trainee(net);
+    const struct synapse_params base = {.rows = network_trainee_rows(p),
+                                        .cols = p->trainee.n};
+    forward_copy_weights(net, g->w);
+    transpose(net->w[TRAINEE_OUT], p->trainee.n, p->joints, g->readout);
+    grad_pad(net->w[LSG_REC], p->lsg.n, p->lsg.n, g->lsg_recurrent);
+    struct synapse *trainee = synapse_ideal_create(&base, g->w);
+    forward_trainee(net, &g->groups[0].trainee_state, trainee, p->steps, &g->first);
+    synapse_destroy(trainee);
+    eprop_traces(&p->clock, &g->first, layer.lif.decay, g->trace);
+}
+
+static void add_errors(const struct grad *g, const struct grad_params *p, int batch,
+                       int tasks, struct grad_result *result)
+{
+    double omega = 0.0, position = 0.0;
+    const double values = (double)batch * g->net->p.steps * g->net->p.joints;
+    for (int b = 0; b < tasks; b++) {
+        omega += g->tasks[b].omega_error;
+        position += g->tasks[b].position_error;
+    }
+    if (p->share.size > 1) {
+        float sums[2] = {(float)omega, (float)position};
+        share_sum(&p->share, sums, 2);
+        omega = (double)sums[0];
+        position = (double)sums[1];
+    }
+    result->omega_rmse = sqrt(omega / values);
+    result->position_rmse = sqrt(position / values);
+    result->loss = 0.5 * (omega + (double)p->position_weight * position) / values;
 }
 
 struct grad_result grad_compute(struct grad *g, const struct grad_params *p, int batch,
@@ -313,49 +226,35 @@ struct grad_result grad_compute(struct grad *g, const struct grad_params *p, int
 {
     const struct network *net = g->net;
     const int T = net->p.steps, J = net->p.joints;
-    const int n_groups = (batch + GRAD_GROUP - 1) / GRAD_GROUP;
-    struct rsnn_params layer = network_trainee(net);
-    struct synapse_params base = {.rows = network_trainee_rows(&net->p),
-                                  .cols = net->p.trainee.n};
+    const int first = grad_share_first(&p->share, batch);
+    const int tasks = grad_share_end(&p->share, batch) - first;
+    const int n_groups = (tasks + GRAD_GROUP - 1) / GRAD_GROUP;
     struct grad_result result = {0};
-
     g->is_first_run_exact = p->is_first_run_exact;
-    forward_copy_weights(net, g->w);
-    transpose(net->w[TRAINEE_OUT], net->p.trainee.n, J, g->readout);
-    grad_pad(net->w[LSG_REC], net->p.lsg.n, net->p.lsg.n, g->lsg_recurrent);
-    struct synapse *trainee = synapse_ideal_create(&base, g->w);
-    forward_trainee(net, &g->groups[0].trainee_state, trainee, T, &g->first);
-    synapse_destroy(trainee);
-    eprop_traces(&net->p.clock, &g->first, layer.lif.decay, g->trace);
+    run_first(g);
 
 #pragma omp parallel for schedule(dynamic)
     for (int k = 0; k < n_groups; k++)
-        for (int b = k * GRAD_GROUP; b < group_end(k, batch); b++) {
-            struct target target = {T, omega_rad_s + (size_t)b * T * J,
-                                    tip_m ? tip_m + (size_t)b * T * 3 : NULL, NULL};
-            forward_task(g, &g->groups[k], &g->tasks[b], p, &target,
-                         p->seed + event * 1000003u + (uint64_t)b);
-            output_error(&net->p, p, batch, target.omega_rad_s, &g->tasks[b]);
+        for (int i = k * GRAD_GROUP; i < group_end(k, tasks); i++) {
+            const size_t b = (size_t)first + i; /* in the batch */
+            struct target target = {T, omega_rad_s + b * T * J,
+                                    tip_m ? tip_m + b * T * 3 : NULL, NULL};
+            forward_task(g, &g->groups[k], &g->tasks[i], p, &target,
+                         p->seed + event * 1000003u + b);
+            output_error(&net->p, p, batch, target.omega_rad_s, &g->tasks[i]);
         }
 
-    find_rates(g, p, batch, T, &result);
+    find_rates(g, p, batch, tasks, &result);
 
 #pragma omp parallel for schedule(dynamic)
     for (int k = 0; k < n_groups; k++)
         grad_backward_group(g, &g->groups[k], &g->tasks[k * GRAD_GROUP],
-                            group_end(k, batch) - k * GRAD_GROUP, g->slopes,
+                            group_end(k, tasks) - k * GRAD_GROUP, g->slopes,
                             g->slopes + net->p.trainee.n);
     sum_groups(g, n_groups, gradient);
-    if (p->is_first_run_exact)
-        grad_first_backward(g, n_groups, batch, gradient);
-
-    double omega = 0.0, position = 0.0, values = (double)batch * T * J;
-    for (int b = 0; b < batch; b++) {
-        omega += g->tasks[b].omega_error;
-        position += g->tasks[b].position_error;
-    }
-    result.omega_rmse = sqrt(omega / values);
-    result.position_rmse = sqrt(position / values);
-    result.loss = 0.5 * (omega + (double)p->position_weight * position) / values;
+    if (p->is_first_run_exact && tasks)
+        grad_first_backward(g, n_groups, tasks, gradient);
+    share_sum(&p->share, gradient, net->n_weights);
+    add_errors(g, p, batch, tasks, &result);
     return result;
 }

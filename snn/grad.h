@@ -19,6 +19,14 @@
 
 #include "snn/network.h"
 
+/* Processes that share every batch: each takes a run of tasks, and rates, gradient and
+ * errors are summed over all.  Everyone calls grad_compute with the same arguments. */
+struct grad_share {
+    int rank, size;                                 /* size 0: one process, alone */
+    void (*sum)(void *context, float *x, size_t n); /* x[n] over all processes, to all */
+    void *context;
+};
+
 struct grad_params {
     float position_weight;        /* w_q, per s^2 */
     float rate_weight;            /* w_r */
@@ -29,6 +37,7 @@ struct grad_params {
     float read_noise;   /* of every read in the second run, see synapse.h */
     bool is_first_run_exact;
     uint64_t seed; /* of rounding and noise */
+    struct grad_share share;
 };
 
 struct grad_result {
@@ -38,15 +47,19 @@ struct grad_result {
     double trainee_rate, lsg_rate; /* spikes per step */
 };
 
-struct grad; /* workspace for one network and a largest batch */
+struct grad; /* workspace for one network and so many tasks of this process */
 
-struct grad *grad_create(const struct network *net,
-                         int max_batch); /* slow; NULL, errno */
-void grad_destroy(struct grad *g);       /* NULL is fine */
+/* Slow.  NULL with errno. */
+struct grad *grad_create(const struct network *net, int max_tasks);
+void grad_destroy(struct grad *g); /* NULL is fine */
+
+/* Tasks of this process are first .. end - 1 of a batch. */
+int grad_share_first(const struct grad_share *share, int batch);
+int grad_share_end(const struct grad_share *share, int batch);
 
 /* omega (batch, steps, joints) rad/s, tip (batch, steps, 3) m or NULL; gradient[n_weights]
  * in the layout of net->w.  `event` numbers the call for random numbers.  Runs on all
- * OpenMP threads. */
+ * OpenMP threads.  Only this process's tasks need be filled in; all have the result. */
 struct grad_result grad_compute(struct grad *g, const struct grad_params *p, int batch,
                                 const float *omega_rad_s, const float *tip_m,
                                 uint64_t event, float *gradient);

@@ -71,7 +71,7 @@ static void add_weights(const struct network *net, const struct rsnn_record *r, 
         grad_add_scaled(d_rec + (size_t)r->ids[k] * n, 1.0f, d_v, n);
 }
 
-void grad_first_backward(const struct grad *g, int n_groups, int batch, float *gradient)
+void grad_first_backward(const struct grad *g, int n_groups, int tasks, float *gradient)
 {
     const struct network *net = g->net;
     const struct rsnn_params p = network_trainee(net);
@@ -85,7 +85,7 @@ void grad_first_backward(const struct grad *g, int n_groups, int batch, float *g
     for (int t = T - 1; t >= 0; t--) {
         float *d_v = group->d_v + (size_t)t * stride, *next = d_v + stride;
         for (int j = 0; j < n; j++) /* one run is every task's */
-            group->d_z[j] = d_e[j] + (float)batch * g->slopes[j] - p.lif.v_th * next[j];
+            group->d_z[j] = d_e[j] + (float)tasks * g->slopes[j] - p.lif.v_th * next[j];
         grad_trainee_step(&p.lif, group, r->h + (size_t)t * n, next, d_v);
         add_tent(&p.lif, r, t, group->d_h + (size_t)t * n, d_v);
         add_weights(net, r, t, d_v, gradient);

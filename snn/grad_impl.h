@@ -44,7 +44,7 @@ struct grad_group {
 
 struct grad {
     const struct network *net;
-    int max_batch, n_groups;
+    int max_tasks, n_groups;
     struct grad_task *tasks;
     struct grad_group *groups;
     float *w;             /* (rows, n) trainee before the update */
@@ -73,11 +73,11 @@ void grad_pad(const float *w, int rows, int cols, float *to);
 
 /* The first run, where it is exact (grad_first.c).  For a group: forget, then take up what
  * the update of each task hands back (d_w and d_signal = -eta e d_w in the group).  At
- * last the run itself, added to gradient[n_weights]. */
+ * last the run itself, added to gradient[n_weights]: the share of so many tasks of it. */
 void grad_first_start(const struct grad *g, struct grad_group *group);
 void grad_first_collect(const struct grad *g, struct grad_group *group,
                         const struct grad_task *task);
-void grad_first_backward(const struct grad *g, int n_groups, int batch, float *gradient);
+void grad_first_backward(const struct grad *g, int n_groups, int tasks, float *gradient);
 
 static inline void grad_add_scaled(float *restrict to, float a, const float *restrict x,
                                    int n)

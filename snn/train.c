@@ -83,7 +83,9 @@ struct train *train_create(struct network *net, const struct train_params *p,
     t->tip = tip;
     t->context = context;
     t->best_mm = INFINITY;
-    t->grad = grad_create(net, p->batch);
+    const struct grad_share *share = &p->grad.share;
+    t->grad = grad_create(net, grad_share_end(share, p->batch) -
+                                   grad_share_first(share, p->batch));
     t->gradient = calloc(net->n_weights, sizeof(float));
     t->omega = calloc((size_t)p->batch * net->p.steps * net->p.joints, sizeof(float));
     t->validation = make_validation(t);
@@ -139,8 +141,10 @@ static void draw_tasks(struct train *t)
     tasks.mix = t->p.mix;
     const size_t size = (size_t)t->net->p.steps * t->net->p.joints;
     const uint64_t first = (uint64_t)t->iteration * t->p.batch;
+    const struct grad_share *share = &t->p.grad.share;
+    const int end = grad_share_end(share, t->p.batch);
 #pragma omp parallel for
-    for (int b = 0; b < t->p.batch; b++)
+    for (int b = grad_share_first(share, t->p.batch); b < end; b++)
         task_sample(&tasks, first + (uint64_t)b, t->omega + size * b);
 }
 
@@ -182,7 +186,7 @@ int train_step(struct train *t, struct train_progress *progress)
                                         .seconds_per_iteration = now_s() - start};
     int is_last = t->iteration == t->p.iterations;
     int rc = 0;
-    if (t->iteration % t->p.validate_every == 0 || is_last)
+    if (gp.share.rank == 0 && (t->iteration % t->p.validate_every == 0 || is_last))
         rc = validate(t, progress);
     progress->best_tip_rmse_mm = t->best_mm;
     return rc < 0 ? rc : !is_last;

@@ -5,6 +5,9 @@
  * Every so often the network is validated on tasks of its own; the best so far is the
  * result.  A checkpoint holds everything, so that a resumed training gives the same bytes
  * as one that was never stopped.  All calls are slow.
+ *
+ * Processes that share the batches (grad.share) each step a training of their own, and all
+ * take the same steps; the first alone validates, and should alone save.
  */
 #ifndef SNN_TRAIN_H
 #define SNN_TRAIN_H
