@@ -66,5 +66,6 @@ Test(scenario_memory, the_first_of_sixteen_skills_is_as_good_as_it_was)
     json_decref(skills);
     double after_mm = run_wave("wave0");
     cr_expect(lt(dbl, after_mm, 1.5 * fmax(before_mm, learned_mm) + 2.0),
-              "%.1f mm learned, %.1f before, %.1f after", learned_mm, before_mm, after_mm);
+              "%.1f mm learned, %.1f before, %.1f after", learned_mm, before_mm,
+              after_mm);
 }
