@@ -4,7 +4,7 @@
  * backwards through the second run, the update and the LSG (back-propagation through
  * time; the derivative of a spike is its pseudo-derivative h, and a reset passes gradient
  * too).  The first run enters through the update as a constant, unless is_first_run_exact:
- * the whole derivative costs 8 % more time, and trained networks are no better for it.
+ * the whole derivative costs 5 to 8 % more time, and trained networks are no better for it.
  *
  *     E = 1/2 mean (omega - omega*)^2 + w_q / 2 mean (q - q*)^2
  *       + w_r sum_j (rate_j - target)^2 over both layers, rates in spikes per step

@@ -165,7 +165,7 @@ static void recurrent_products(const struct grad *g, struct grad_group *group,
     for (int b = 0; b < n; b++)
         h[b] = r[b]->h + (size_t)t * m;
     for (int k = 0; k < m; k++) {
-        uint16_t live[GRAD_GROUP];
+        uint16_t live[GRAD_GROUP] = {0};
         float product[GRAD_GROUP];
         const int j = t % 2 ? m - 1 - k : k;
         int n_live = 0;
@@ -237,12 +237,12 @@ static void backward_lsg(const struct grad *g, struct grad_group *group,
     const struct network *net = g->net;
     const struct rsnn_params p = network_lsg(net);
     const int m = p.lif.n;
-    const struct rsnn_record *r[GRAD_GROUP];
+    const struct rsnn_record *r[GRAD_GROUP] = {&tasks[0].lsg};
     for (int b = 0; b < n; b++)
         r[b] = &tasks[b].lsg;
     memset(group->next, 0, (size_t)GRAD_GROUP * rows_padded(m) * sizeof(float));
     memset(group->d_b, 0, (size_t)GRAD_GROUP * p.lif.n_adaptive * sizeof(float));
-    for (int t = r[0]->steps - 1; t >= 0; t--) {
+    for (int t = net->p.steps - 1; t >= 0; t--) {
         recurrent_products(g, group, r, n, t);
         for (int b = 0; b < n; b++)
             lsg_step(&p.lif, group, r[b], b, t, slope);

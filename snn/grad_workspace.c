@@ -103,8 +103,9 @@ struct grad *grad_create(const struct network *net, int max_tasks)
     size_t rows = (size_t)network_trainee_rows(&net->p), n = (size_t)net->p.trainee.n;
     size_t m = (size_t)net->p.lsg.n;
     g->net = net;
+    max_tasks = max_tasks > 0 ? max_tasks : 1;
     g->max_tasks = max_tasks;
-    g->n_groups = (max_tasks + GRAD_GROUP - 1) / GRAD_GROUP + !max_tasks;
+    g->n_groups = (max_tasks + GRAD_GROUP - 1) / GRAD_GROUP;
     g->tasks = calloc((size_t)max_tasks, sizeof(*g->tasks));
     g->groups = calloc((size_t)g->n_groups, sizeof(*g->groups));
     g->w = malloc(rows * n * sizeof(float));
