@@ -20,7 +20,11 @@ static inline int rows_padded(int n)
 void rows_add(const float *x, size_t stride, const uint16_t *ids, int n_ids, int cols,
               float *to);
 
-/* The same, and their squares to squares[j]. */
+/* to[j] = the same sum from 0 on. */
+void rows_sum(const float *x, size_t stride, const uint16_t *ids, int n_ids, int cols,
+              float *to);
+
+/* As rows_add, and the squares of the elements to squares[j]. */
 void rows_add_squares(const float *x, size_t stride, const uint16_t *ids, int n_ids,
                       int cols, float *to, float *squares);
 

@@ -125,13 +125,15 @@ struct synapse_ideal {
     float *w; /* the caller's, (rows, cols) */
 };
 
-/* one draw a column, with the variance of all weights that were read */
-static void add_read_noise(struct synapse *s, const float *squares,
-                           float *restrict current)
+/* with noise: one draw a column, with the variance of all weights that were read */
+static void noisy_read(struct synapse *s, const float *w, const uint16_t *active,
+                       int n_active, float *restrict current)
 {
     const int cols = s->params.cols;
     const struct philox_stream stream = {s->params.seed, SYNAPSE_READ_DOMAIN};
-    float normal[PCM_COLS];
+    float normal[PCM_COLS], squares[PCM_COLS] = {0};
+    memset(current, 0, (size_t)cols * sizeof(float));
+    rows_add_squares(w, (size_t)cols, active, n_active, cols, current, squares);
     philox_normals(stream, s->n_reads++, normal, cols);
     for (int j = 0; j < cols; j++)
         current[j] += s->params.read_noise * sqrtf(squares[j]) * normal[j];
@@ -142,14 +144,10 @@ static void ideal_read(struct synapse *s, const uint16_t *active, int n_active,
 {
     const float *w = ((const struct synapse_ideal *)s)->w;
     const int cols = s->params.cols;
-    float squares[PCM_COLS] = {0};
-    memset(current, 0, (size_t)cols * sizeof(float));
-    if (s->params.read_noise > 0.0f && cols <= PCM_COLS) {
-        rows_add_squares(w, (size_t)cols, active, n_active, cols, current, squares);
-        add_read_noise(s, squares, current);
-    } else {
-        rows_add(w, (size_t)cols, active, n_active, cols, current);
-    }
+    if (s->params.read_noise > 0.0f && cols <= PCM_COLS)
+        noisy_read(s, w, active, n_active, current);
+    else
+        rows_sum(w, (size_t)cols, active, n_active, cols, current);
 }
 
 static void ideal_first_carry(struct synapse *s)

@@ -34,6 +34,10 @@ Test(rows, sums_are_those_of_a_plain_loop_to_the_bit)
         rows_add(x, COLS, ids, MANY, cols, alone);
         rows_add_squares(x, COLS, ids, MANY, cols, sum, squares);
         cr_expect(memcmp(alone, plain, sizeof(plain)) == 0, "%d columns", cols);
+        float zeros[COLS] = {0}, fresh[COLS];
+        rows_add(x, COLS, ids, MANY, cols, zeros);
+        rows_sum(x, COLS, ids, MANY, cols, fresh);
+        cr_expect(memcmp(zeros, fresh, sizeof(float) * (size_t)cols) == 0, "%d", cols);
         cr_expect(memcmp(sum, plain, sizeof(plain)) == 0, "%d columns", cols);
         cr_expect(memcmp(squares, plain_squares, sizeof(plain)) == 0, "%d columns", cols);
     }
