@@ -16,7 +16,7 @@
 #include "daemon/service.h"
 #include "snn/weights.h"
 
-enum { ERR_LEN = 1536, WATCHDOG_ms = 100, CALIBRATION_READS = 16 };
+enum { ERR_LEN = 1536, WATCHDOG_ms = 80, CALIBRATION_READS = 16 };
 
 static int usage(FILE *to)
 {

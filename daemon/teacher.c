@@ -12,7 +12,7 @@
 #include "snn/lesson.h"
 
 /* A skill that is this much worse than when it was learned is corrected / learned anew. */
-static const double HEAL_ABOVE = 1.3, HEAL_ABOVE_mm = 2.0;
+static const double HEAL_ABOVE = 1.5, HEAL_ABOVE_mm = 3.0;
 static const double RELEARN_ABOVE = 2.0, RELEARN_ABOVE_mm = 5.0;
 
 static const uint32_t OWN_CORE_ID = 1u << 20; /* no core of a chip has it */

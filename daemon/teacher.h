@@ -58,8 +58,8 @@ int teacher_relearn(struct teacher *t, struct skill *s, int updates, double t_s)
 int teacher_attach(struct teacher *t, struct skill *s);
 
 /* Before a run: devices age to t_s, drift is compensated; with is_rehearsed the skill is
- * run without the arm.  When it has become worse than when it was learned (by a third and
- * 2 mm), updates from its own error correct it; when they leave it twice as bad (and 5 mm)
+ * run without the arm.  When it has become worse than when it was learned (by half and
+ * 3 mm), updates from its own error correct it; when they leave it twice as bad (and 5 mm)
  * it is learned anew.  Returns the rehearsed tip RMSE in mm, 0 when it was not rehearsed, or
  * a negative number when the skill must be given up.  is_healed: cells were written. */
 double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_rehearsed,
