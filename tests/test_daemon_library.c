@@ -1,6 +1,7 @@
 /* Skills on cores: allocation, keeping, coming back. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,35 @@ Test(library, what_reads_changed_is_saved_at_the_end)
     lib_restart();
     cr_expect(eq(u64, lib_core_view(0).n_reads, more));
     cr_expect(eq(str, lib.said, ""));
+}
+
+/* is as good as when it was learned, or learned again, up to the limit of teacher.h */
+static void expect_healed(struct skill *s, double age_s)
+{
+    char err[200] = "";
+    bool is_healed = false;
+    const double before_mm = s->quality[s->updates].tip_rmse_mm;
+    const uint64_t writes = lib_core_view(s->segments[0].core).n_writes;
+    lib.now_s += age_s;
+    double mm =
+        library_prepare(lib.library, s, lib.now_s, true, &is_healed, err, sizeof(err));
+    const double now_mm = s->quality[s->updates].tip_rmse_mm;
+    cr_expect(is_healed && mm > 0.0 && mm <= 2.0 * fmax(before_mm, now_mm) + 5.0,
+              "%d: %.1f mm of %.1f, %.1f %s", is_healed, mm, before_mm, now_mm, err);
+    cr_expect(gt(u64, lib_core_view(s->segments[0].core).n_writes, writes));
+}
+
+Test(library, a_skill_that_drifted_heals_or_is_learned_again)
+{
+    char err[200];
+    bool is_healed = true;
+    struct skill *s = lib_teach("a", 2, false);
+    cr_assert(s != NULL);
+    expect_healed(s, 86400.0);
+    expect_healed(s, 30 * 86400.0);
+    library_prepare(lib.library, s, lib.now_s += 1.0, false, &is_healed, err,
+                    sizeof(err));
+    cr_expect(not(is_healed)); /* nobody rehearsed */
 }
 
 Test(library, a_core_that_is_used_again_is_the_same_devices)
