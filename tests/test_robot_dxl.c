@@ -4,11 +4,11 @@
 #include <criterion/new/assert.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "robot/dxl.h"
 #include "robot/dxl_table.h"
+#include "tests/support.h"
 
 /* Frames of serial-arms.md 1.3 (e-manual, and its computed ones), taken apart.  Of the fast
  * sync reply the codec sees one status packet: inner errors and CRCs are parameters. */
@@ -57,38 +57,22 @@ static const struct vector {
 };
 enum { VECTORS = sizeof(vectors) / sizeof(*vectors), STREAM = 1 << 18, PACKETS = 2000 };
 
-static int unhex(const char *text, uint8_t *out)
-{
-    int n = 0;
-    unsigned byte;
-    for (int used; sscanf(text, " %2x%n", &byte, &used) == 1; text += used)
-        out[n++] = (uint8_t)byte;
-    return n;
-}
-
-/* splitmix64: reproducible bytes. */
-static uint32_t draw(uint64_t *seed)
-{
-    uint64_t z = *seed += 0x9E3779B97F4A7C15u;
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    return (uint32_t)(z ^ z >> 31);
-}
-
 /* A packet with a liking for FF FF FD; params in store. */
 static struct dxl_packet draw_packet(uint64_t *seed, uint8_t *store, int n_max)
 {
     static const uint8_t liked[] = {0xFF, 0xFF, 0xFF, 0xFD, 0xFD, 0x00, 0x55, 0x01};
-    const bool is_status = draw(seed) & 1;
-    struct dxl_packet p = {.id = (uint8_t)(draw(seed) % (DXL_ID_MAX + 1)),
-                           .instruction = is_status ? DXL_STATUS : (uint8_t)draw(seed),
-                           .error = is_status ? (uint8_t)draw(seed) : 0,
-                           .n = (int)(draw(seed) % (unsigned)(n_max + 1)),
+    const bool is_status = support_draw(seed) & 1;
+    struct dxl_packet p = {.id = (uint8_t)(support_draw(seed) % (DXL_ID_MAX + 1)),
+                           .instruction =
+                               is_status ? DXL_STATUS : (uint8_t)support_draw(seed),
+                           .error = is_status ? (uint8_t)support_draw(seed) : 0,
+                           .n = (int)(support_draw(seed) % (unsigned)(n_max + 1)),
                            .params = store};
     if (p.instruction == DXL_STATUS && !is_status)
         p.instruction = DXL_PING;
     for (int k = 0; k < p.n; k++)
-        store[k] = draw(seed) % 4 ? liked[draw(seed) % 8] : (uint8_t)draw(seed);
+        store[k] = support_draw(seed) % 4 ? liked[support_draw(seed) % 8]
+                                          : (uint8_t)support_draw(seed);
     return p;
 }
 
@@ -128,9 +112,9 @@ Test(robot_dxl, encoding_gives_the_documented_bytes)
     for (int k = 0; k < VECTORS; k++) {
         const struct vector *v = vectors + k;
         uint8_t want[64], params[64], out[64];
-        const int n = unhex(v->bytes, want);
+        const int n = support_unhex(v->bytes, want);
         const struct dxl_packet p = {v->id, v->instruction, v->error,
-                                     unhex(v->params, params), params};
+                                     support_unhex(v->params, params), params};
         cr_assert(eq(int, dxl_encode(&p, out, sizeof(out)), n), "%s", v->bytes);
         cr_expect(memcmp(out, want, (size_t)n) == 0, "%s", v->bytes);
     }
@@ -143,10 +127,11 @@ Test(robot_dxl, decoding_the_documented_bytes_gives_their_fields)
         uint8_t bytes[64], params[64];
         struct dxl_packet p;
         const struct dxl_packet want = {v->id, v->instruction, v->error,
-                                        unhex(v->params, params), params};
+                                        support_unhex(v->params, params), params};
         uint64_t bad;
         cr_assert(eq(int,
-                     parse_all(bytes, unhex(v->bytes, bytes), 64, &p, stores[0], 1, &bad),
+                     parse_all(bytes, support_unhex(v->bytes, bytes), 64, &p, stores[0],
+                               1, &bad),
                      1),
                   "%s", v->bytes);
         cr_expect(is_same(&p, &want), "%s", v->bytes);
@@ -157,7 +142,7 @@ Test(robot_dxl, decoding_the_documented_bytes_gives_their_fields)
 static void expect_bytes(int n, const uint8_t *out, const char *bytes)
 {
     uint8_t want[64];
-    cr_assert(eq(int, n, unhex(bytes, want)), "%s", bytes);
+    cr_assert(eq(int, n, support_unhex(bytes, want)), "%s", bytes);
     cr_expect(memcmp(out, want, (size_t)n) == 0, "%s", bytes);
 }
 
@@ -237,8 +222,8 @@ Test(robot_dxl, no_frame_with_up_to_three_flipped_bits_passes)
         uint8_t damaged[256];
         memcpy(damaged, frame, sizeof(frame));
         for (int flips = 1 + k % 3; flips > 0; flips--)
-            damaged[7 + draw(&seed) % (unsigned)(n - 7)] ^=
-                (uint8_t)(1u << draw(&seed) % 8);
+            damaged[7 + support_draw(&seed) % (unsigned)(n - 7)] ^=
+                (uint8_t)(1u << support_draw(&seed) % 8);
         if (memcmp(damaged, frame, (size_t)n) == 0)
             continue; /* a bit flipped back */
         cr_assert(eq(int, parse_all(damaged, n, n, &out, stores[1], 1, NULL), 0), "%d",
@@ -259,10 +244,10 @@ Test(robot_dxl, a_damaged_frame_takes_no_good_one_with_it)
             sent[k] = draw_packet(&seed, store, 40);
             store += sent[k].n;
             const int len = dxl_encode(sent + k, stream + n, STREAM - n);
-            is_hit[k] = draw(&seed) % 5 == 0;
+            is_hit[k] = support_draw(&seed) % 5 == 0;
             if (is_hit[k])
-                stream[n + (int)(draw(&seed) % (unsigned)len)] ^=
-                    (uint8_t)(1u << draw(&seed) % 8);
+                stream[n + (int)(support_draw(&seed) % (unsigned)len)] ^=
+                    (uint8_t)(1u << support_draw(&seed) % 8);
             n += len;
         }
         uint64_t bad;
@@ -285,8 +270,8 @@ Test(robot_dxl, garbage_before_a_frame_does_not_cost_it)
     static const uint8_t liked[] = {0xFF, 0xFF, 0xFD, 0x00, 0x01, 0x05, 0x03, 0x07};
     for (int round = 0; round < 20000; round++) {
         int n = 0;
-        for (int left = (int)(draw(&seed) % 40); left > 0; left--)
-            stream[n++] = liked[draw(&seed) % 8];
+        for (int left = (int)(support_draw(&seed) % 40); left > 0; left--)
+            stream[n++] = liked[support_draw(&seed) % 8];
         if (n > 7 && round % 3 == 0) /* a header that claims much */
             memcpy(stream + n - 7, (const uint8_t[]){0xFF, 0xFF, 0xFD, 0, 1, 0xF0, 3}, 7);
         sent[0] = draw_packet(&seed, stores[0], 12);

@@ -1,0 +1,38 @@
+/* Fuzzing: no bytes from a line may crash the receiver, make it stick, or yield a packet that
+ * is not the one those bytes are the frame of. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "robot/sts.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A packet's frame must occur in the input as it is. */
+static void check(const struct sts_packet *p, const uint8_t *data, size_t size)
+{
+    uint8_t frame[STS_FRAME_MAX];
+    const int n = sts_encode(p, frame, sizeof(frame));
+    if (n < 0 || !memmem(data, size, frame, (size_t)n))
+        abort();
+}
+
+/* The first byte is the size of the pieces. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct sts_parser parser;
+    struct sts_packet p;
+    if (size < 1)
+        return 0;
+    const int step = 1 + *data++;
+    memset(&parser, 0, sizeof(parser));
+    size--;
+    for (size_t from = 0; from < size; from += (size_t)step) {
+        const uint8_t *at = data + from;
+        int left = size - from < (size_t)step ? (int)(size - from) : step;
+        while (sts_parse(&parser, &at, &left, &p))
+            check(&p, data, size);
+        if (left != 0)
+            abort();
+    }
+    return 0;
+}
