@@ -36,8 +36,8 @@ DEPS_BENCH := rt-tests
 DEPS_TORCH := python3-torch python3-numpy
 
 MODULES  := pcm snn robot daemon
-PROGRAMS := armd armctl armsim armtrain
-MAINS    := daemon/armd.c daemon/armctl.c robot/armsim.c snn/armtrain.c
+PROGRAMS := armd armctl armguard armsim armtrain
+MAINS    := daemon/armd.c daemon/armctl.c daemon/armguard.c robot/armsim.c snn/armtrain.c
 EXAMPLE  := pcm/example.c
 SRC      := $(foreach m,$(MODULES),$(wildcard $(m)/*.c))
 LIB_OBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS) $(EXAMPLE),$(SRC)))
@@ -66,9 +66,13 @@ define program
 $(BUILD)/$(basename $(notdir $(1))): $(BUILD)/$(1:.c=.o) $(BUILD)/libarmd.a
 	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
-$(foreach m,$(MAINS),$(eval $(call program,$(m))))
+$(foreach m,$(filter-out daemon/armguard.c,$(MAINS)),$(eval $(call program,$(m))))
 
 $(BUILD)/armtrain: LIBS += $(shell pkg-config --libs $(PKGS_train))
+
+# the last one to stand: libc alone
+$(BUILD)/armguard: $(BUILD)/daemon/armguard.o $(BUILD)/daemon/ward.o
+	$(CC) $(filter-out -fopenmp,$(ALL_CFLAGS)) $(LDFLAGS) -o $@ $^
 
 # what users of pcm/ alone need: libc
 $(BUILD)/pcm-example: $(patsubst %.c,$(BUILD)/%.o,$(wildcard pcm/*.c))
@@ -174,7 +178,7 @@ install: all ## PREFIX, DESTDIR
 	cp -r config/arms config/weights config/samples config/*.yaml $(DESTDIR)$(PREFIX)/share/armd
 	install -m 644 daemon/armctl.1 robot/armsim.1 snn/armtrain.1 \
 	$(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 daemon/armd.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 daemon/armd.8 daemon/armguard.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	sed 's|/usr/local|$(PREFIX)|g' systemd/armd.service \
 	>$(DESTDIR)$(PREFIX)/lib/systemd/system/armd.service
 	[ -e $(DESTDIR)/etc/armd/armd.yaml ] || sed -e 's|model: arms/|model: $(PREFIX)/share/armd/arms/|' \
