@@ -58,7 +58,7 @@ static int open_listener(const char *path, int *status)
         *status = fail(EX_USAGE, path, "the path of a socket has at most 107 bytes");
         return -1;
     }
-    strcpy(address.sun_path, path);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     if (is_answered(&address)) {
         fail(EX_UNAVAILABLE, path, "another armguard answers there");
         return -1;

@@ -31,6 +31,7 @@ struct arm {
     char name[ARM_NAME_LEN];
     char joint_name[ARM_MAX_JOINTS][ARM_NAME_LEN];
     mjtNum *jac; /* (3, nv) */
+    mjtNum *tau; /* (nv) */
 };
 
 static void describe(struct arm *arm)
@@ -64,7 +65,8 @@ struct arm *arm_open(const char *mjcf_path, char *err, size_t err_len)
     }
     arm->data = mj_makeData(arm->model);
     arm->jac = calloc(3 * (size_t)arm->model->nv, sizeof(*arm->jac));
-    if (!arm->data || !arm->jac) {
+    arm->tau = calloc((size_t)arm->model->nv, sizeof(*arm->tau));
+    if (!arm->data || !arm->jac || !arm->tau) {
         snprintf(err, err_len, "%s: out of memory", mjcf_path);
         arm_close(arm);
         return NULL;
@@ -78,6 +80,7 @@ void arm_close(struct arm *arm)
     if (!arm)
         return;
     free(arm->jac);
+    free(arm->tau);
     mj_deleteData(arm->data);
     mj_deleteModel(arm->model);
     free(arm);
@@ -128,6 +131,30 @@ void arm_jacobian(struct arm *arm, const double *q_rad, double *jac)
     double tip_m[3];
     arm_tip(arm, q_rad, tip_m);
     read_jacobian(arm, jac);
+}
+
+/* At rest the inverse dynamics are gravity alone (recursive Newton-Euler, MuJoCo's
+ * qfrc_bias). */
+void arm_gravity_Nm(struct arm *arm, const double *q_rad, double *tau_Nm)
+{
+    double tip_m[3];
+    arm_tip(arm, q_rad, tip_m);
+    mj_comPos(arm->model, arm->data);
+    mju_zero(arm->data->qvel, arm->model->nv);
+    mj_comVel(arm->model, arm->data);
+    mj_rne(arm->model, arm->data, 0, arm->tau);
+    for (int k = 0; k < arm->joints.n; k++)
+        tau_Nm[k] = arm->tau[arm->joints.dof[k]];
+}
+
+double arm_torque_max_Nm(const struct arm *arm, int joint)
+{
+    return mjcf_torque_max_Nm(arm->model, arm->joints.jnt[joint]);
+}
+
+double arm_friction_Nm(const struct arm *arm, int joint)
+{
+    return arm->model->dof_frictionloss[arm->joints.dof[joint]];
 }
 
 /* One damped step dq from the error e_m; joints that sit at a bound and are pushed out of

@@ -28,6 +28,15 @@ void arm_tip(struct arm *arm, const double *q_rad, double tip_m[3]);
 /* (3, joints), row-major: d tip / d q. */
 void arm_jacobian(struct arm *arm, const double *q_rad, double *jac);
 
+/* Torques that hold the arm at rest in a pose against gravity: tau_Nm[arm_joints].  Does not
+ * allocate. */
+void arm_gravity_Nm(struct arm *arm, const double *q_rad, double *tau_Nm);
+
+/* The most torque of a joint's motor (forcerange times gear of the file), 0 when the file does
+ * not say; and what friction alone holds. */
+double arm_torque_max_Nm(const struct arm *arm, int joint);
+double arm_friction_Nm(const struct arm *arm, int joint);
+
 /* Inverse kinematics for the first n_free joints (the rest keep their value in q_rad):
  * q_rad is the start and becomes the answer, inside the joint ranges.  Damped least
  * squares.  Returns the distance in m that remains. */

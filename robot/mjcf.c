@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -91,4 +92,20 @@ mjModel *mjcf_load(const char *path, struct mjcf_joints *joints, char *err,
         return NULL;
     }
     return m;
+}
+
+int mjcf_motor(const mjModel *m, int jnt)
+{
+    for (int a = 0; a < m->nu; a++)
+        if (m->actuator_trntype[a] == mjTRN_JOINT && m->actuator_trnid[2 * a] == jnt)
+            return a;
+    return -1;
+}
+
+double mjcf_torque_max_Nm(const mjModel *m, int jnt)
+{
+    const int a = mjcf_motor(m, jnt);
+    if (a < 0 || !m->actuator_forcelimited[a] || !(m->actuator_forcerange[2 * a + 1] > 0))
+        return 0;
+    return m->actuator_forcerange[2 * a + 1] * fabs(m->actuator_gear[6 * a]);
 }

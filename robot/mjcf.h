@@ -24,4 +24,11 @@ struct mjcf_joints {
 mjModel *mjcf_load(const char *path, struct mjcf_joints *joints, char *err,
                    size_t err_len);
 
+/* Index of the actuator that drives a joint, or -1. */
+int mjcf_motor(const mjModel *m, int jnt);
+
+/* The most torque of its motor at the joint: forcerange times gear; 0 when the file does not
+ * say. */
+double mjcf_torque_max_Nm(const mjModel *m, int jnt);
+
 #endif

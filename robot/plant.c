@@ -27,27 +27,18 @@ struct plant {
     bool is_held[ARM_MAX_JOINTS];
 };
 
-/* Index of the actuator that drives a joint, or -1. */
-static int find_motor(const mjModel *m, int jnt)
-{
-    for (int a = 0; a < m->nu; a++)
-        if (m->actuator_trntype[a] == mjTRN_JOINT && m->actuator_trnid[2 * a] == jnt)
-            return a;
-    return -1;
-}
-
 static void describe_motor(struct plant *p, int k)
 {
     const mjModel *m = p->model;
-    const int a = find_motor(m, p->joints.jnt[k]), dof = p->joints.dof[k];
+    const int a = mjcf_motor(m, p->joints.jnt[k]), dof = p->joints.dof[k];
     p->tau_max_Nm[k] =
         2 * (fabs(p->data->qfrc_bias[dof]) + RESERVE_rad_s2 * p->inertia_kgm2[k]);
     p->no_load_rad_s[k] = NO_LOAD_rad_s;
     if (a < 0)
         return;
-    if (m->actuator_forcelimited[a] && m->actuator_forcerange[2 * a + 1] > 0)
-        p->tau_max_Nm[k] =
-            m->actuator_forcerange[2 * a + 1] * fabs(m->actuator_gear[6 * a]);
+    const double tau_max_Nm = mjcf_torque_max_Nm(m, p->joints.jnt[k]);
+    if (tau_max_Nm > 0)
+        p->tau_max_Nm[k] = tau_max_Nm;
     if (m->nuser_actuator > 0 && m->actuator_user[a * m->nuser_actuator] > 0)
         p->no_load_rad_s[k] = m->actuator_user[a * m->nuser_actuator];
 }

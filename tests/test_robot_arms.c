@@ -219,3 +219,58 @@ Test(robot_arms, stand_still_under_gravity_with_the_loops_of_the_servos)
             plant_close(p);
         }
 }
+
+/* The physics and the kinematics read the same file: what one asks of a motor at rest the
+ * other knows; under it the arm stays, without it at least one joint falls. */
+Test(robot_arms, gravity_torques_are_those_of_the_physics_and_hold_the_arm)
+{
+    for (int i = 0; i < ARMS; i++) {
+        char err[256];
+        struct arm *arm = open_arm(i);
+        struct plant *plant = plant_open(arms[i].file, err, sizeof(err));
+        cr_assert(ne(ptr, plant, NULL), "%s", err);
+        double farthest_fallen = 0;
+        for (int pose = 0; pose < 20; pose++) {
+            double q[ARM_MAX_JOINTS], tau[ARM_MAX_JOINTS], none[ARM_MAX_JOINTS] = {0};
+            random_pose(arm, pose, q);
+            arm_gravity_Nm(arm, q, tau);
+            plant_set_pose(plant, q);
+            if (plant_contacts(plant))
+                continue; /* the arm leans on something */
+            for (int k = 0; k < arm_joints(arm); k++)
+                cr_expect(epsilon_eq(dbl, tau[k], plant_bias_Nm(plant, k), 1e-9));
+            for (int s = 0; s < STEPS_PER_s / 4; s++)
+                plant_step(plant, tau);
+            for (int k = 0; k < arm_joints(arm) && !plant_contacts(plant); k++)
+                cr_expect(fabs(plant_q_rad(plant, k) - q[k]) < 1e-3,
+                          "%s pose %d joint %d", arms[i].name, pose, k);
+            plant_set_pose(plant, q);
+            for (int s = 0; s < STEPS_PER_s / 4; s++)
+                plant_step(plant, none);
+            for (int k = 0; k < arm_joints(arm); k++)
+                farthest_fallen =
+                    fmax(farthest_fallen, fabs(plant_q_rad(plant, k) - q[k]));
+        }
+        cr_expect(farthest_fallen > 0.1, "%s: %.3f", arms[i].name, farthest_fallen);
+        plant_close(plant);
+        arm_close(arm);
+    }
+}
+
+Test(robot_arms, say_what_their_motors_and_their_friction_can_hold)
+{
+    for (int i = 0; i < ARMS; i++) {
+        char err[256];
+        struct arm *arm = open_arm(i);
+        struct plant *plant = plant_open(arms[i].file, err, sizeof(err));
+        cr_assert(ne(ptr, plant, NULL), "%s", err);
+        for (int k = 0; k < arm_joints(arm); k++) {
+            cr_expect(epsilon_eq(dbl, arm_torque_max_Nm(arm, k),
+                                 plant_tau_max_Nm(plant, k), 1e-12));
+            cr_expect(arm_friction_Nm(arm, k) > 0 &&
+                      arm_friction_Nm(arm, k) < arm_torque_max_Nm(arm, k));
+        }
+        plant_close(plant);
+        arm_close(arm);
+    }
+}
