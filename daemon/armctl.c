@@ -17,6 +17,7 @@ static const char usage[] =
     "  run NAME [--speed X] [--repeat N] [--from current|start] [--wait]\n"
     "  stop | estop | reset                  to rest | at once, latched | leave a fault\n"
     "  move Q1 Q2 ... [--v-scale X] | home [--v-scale X]\n"
+    "  jog                                   keys move the arm while they are held\n"
     "  guide on|off [NAME]                   show by hand\n"
     "  skill NAME | forget NAME | calibrate\n"
     "  export NAME FILE | import FILE [NAME] [--replace]    skills as files, by armd\n"
@@ -208,6 +209,12 @@ static int act_record(struct client *c, const struct verb *verb, int n, char **a
     return telemetry_record(c, args[0], opt.seconds, opt.until_done);
 }
 
+static int act_jog(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)verb, (void)n, (void)args;
+    return armctl_jog(c);
+}
+
 static int act_plot(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)c, (void)verb, (void)n;
@@ -224,6 +231,7 @@ static const struct verb verbs[] = {
     {"reset", 0, 0, act_simple, REPLY_TIMEOUT_ms},
     {"move", 1, ARM_MAX_JOINTS, act_move, REPLY_TIMEOUT_ms},
     {"home", 0, 0, act_simple, REPLY_TIMEOUT_ms},
+    {"jog", 0, 0, act_jog, 0},
     {"guide", 1, 2, act_guide, REPLY_TIMEOUT_ms},
     {"skills", 0, 0, act_simple, REPLY_TIMEOUT_ms},
     {"skill", 1, 1, act_simple, REPLY_TIMEOUT_ms},

@@ -58,6 +58,9 @@ int telemetry_wait_run(struct client *c, void *sub);
 void armctl_print_reply(const json_t *reply);
 void armctl_print_teach(const json_t *reply);
 
+/* The verb jog: keys of the terminal move the arm as long as they are held. */
+int armctl_jog(struct client *c);
+
 /* A picture of a recording: tip paths, velocities, tip error, spikes. */
 int armctl_plot(const char *jsonl_path, const char *png_path);
 

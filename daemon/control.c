@@ -110,6 +110,7 @@ static const struct {
                 {"reset", control_reset},
                 {"move", control_move},
                 {"home", control_home},
+                {"jog", control_jog},
                 {"skills", control_skills},
                 {"forget", control_forget},
                 {"export", control_export},

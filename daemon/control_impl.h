@@ -65,5 +65,6 @@ bool control_estop(struct request *r);
 bool control_reset(struct request *r);
 bool control_move(struct request *r);
 bool control_home(struct request *r);
+bool control_jog(struct request *r);
 
 #endif

@@ -49,6 +49,7 @@ bool control_status(struct request *r)
                                     (json_int_t)snap.overruns, "missed_replies",
                                     (json_int_t)snap.missed_replies),
                           "chip", control_chip_summary(s)));
+    json_object_set_new(r->out, "jogging", json_boolean(snap.is_jogging));
     json_object_set_new(r->out, "skill",
                         s->running ? json_string(s->running->name) : json_null());
     if (!snap.has_bus && *s->bus_err)

@@ -41,6 +41,7 @@ static void publish_snapshot(struct loop *l)
     out->has_bus = l->bus != NULL && l->has_sample;
     out->cycles = l->cycles;
     out->overruns = l->overruns;
+    out->is_jogging = loop_jog_is_on(l);
     for (int k = 0; k < l->p.joints; k++)
         out->q_rad[k] = (double)l->sample.q_rad[k];
     if (l->bus)

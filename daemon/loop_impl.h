@@ -1,5 +1,6 @@
 /* loop_impl.h - the inside of the loop, shared by its parts loop.c (thread, clock, rings),
- * loop_motion.c (state machine, references) and loop_run.c (bookkeeping); for them alone. */
+ * loop_motion.c (state machine, references), loop_jog.c (led by key or stick) and loop_run.c
+ * (bookkeeping); for them alone. */
 #ifndef DAEMON_LOOP_IMPL_H
 #define DAEMON_LOOP_IMPL_H
 
@@ -12,12 +13,18 @@
 #include "daemon/ring.h"
 #include "robot/limit.h"
 
-enum motion { MOTION_HOLD, MOTION_MOVE, MOTION_PLAY };
+enum motion { MOTION_HOLD, MOTION_MOVE, MOTION_PLAY, MOTION_JOG };
 
 /* sums over a run, one term a servo sample */
 struct run_sums {
     uint64_t n, overruns_before;
     double tip, tip_max, omega, tracking, network;
+};
+
+struct jog {
+    struct loop_jog want;
+    int64_t until_ns; /* the dead man's: without another command it ends then */
+    bool is_ramping;  /* the ramp in progress ends it */
 };
 
 struct loop {
@@ -44,6 +51,7 @@ struct loop {
     enum motion motion;
     int64_t motion_start_ns;
     struct move move;
+    struct jog jog;
     double hold_rad[ARM_MAX_JOINTS];
     struct loop_command run; /* the run in progress */
     int runs_left;
@@ -71,6 +79,17 @@ void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t n
 
 /* Latches a fault and takes the road to rest. */
 void loop_motion_fault(struct loop *l, enum fault fault, int joint, double value);
+
+/* Changes state and tells; leaves the motion in progress and ramps to rest, `after` comes
+ * then. */
+void loop_motion_set_state(struct loop *l, enum arm_state to, int64_t now_ns);
+void loop_motion_stop(struct loop *l, enum arm_state after, int64_t now_ns);
+
+/* Jogging: takes a command or refuses it; wanted velocities of this cycle, or the end of it;
+ * would another command be welcome? */
+void loop_jog_command(struct loop *l, const struct loop_jog *jog, int64_t now_ns);
+void loop_jog_follow(struct loop *l, int64_t now_ns, float *want_rad_s);
+bool loop_jog_is_on(const struct loop *l);
 
 /* Bookkeeping of a run: one more servo sample at t_s of it, whose reference is ref_rad / its
  * end, which becomes an event. */

@@ -14,12 +14,19 @@ enum loop_command_type {
     COMMAND_BUS, /* take over this bus */
     COMMAND_RUN,
     COMMAND_MOVE,
+    COMMAND_JOG, /* again and again: without a next one the arm comes to rest */
     COMMAND_STOP,
     COMMAND_ESTOP,
     COMMAND_RESET,
     COMMAND_LEARN, /* a skill is being learned: hold still, take nothing else */
     COMMAND_LEARNED,
     COMMAND_EXIT /* stop, then end the loop */
+};
+
+/* How to move until the next one comes: joints, or the tip. */
+struct loop_jog {
+    bool is_tip;
+    double dq_rad_s[ARM_MAX_JOINTS], v_m_s[3];
 };
 
 struct loop_command {
@@ -30,6 +37,7 @@ struct loop_command {
     int repeat;
     bool from_start; /* go to the taught start first */
     double q_rad[ARM_MAX_JOINTS];
+    struct loop_jog jog;
 };
 
 enum loop_event_type {
@@ -39,9 +47,10 @@ enum loop_event_type {
     EVENT_BUS_DROPPED, /* bus: to be closed and opened again */
     EVENT_RUN_DONE,    /* run */
     EVENT_MOVE_DONE,
-    EVENT_REFUSED, /* command: not possible in this state */
-    EVENT_TIMING,  /* a second has passed: see loop_timing */
-    EVENT_EXIT     /* the loop has ended */
+    EVENT_JOG_TIMEOUT, /* whoever jogs has fallen silent: the arm comes to rest */
+    EVENT_REFUSED,     /* command: not possible in this state */
+    EVENT_TIMING,      /* a second has passed: see loop_timing */
+    EVENT_EXIT         /* the loop has ended */
 };
 
 /* How the arm did what was asked; tip errors against the taught path. */
@@ -89,6 +98,7 @@ struct loop_snapshot {
     bool has_bus;
     double q_rad[ARM_MAX_JOINTS];
     uint64_t cycles, overruns, missed_replies;
+    bool is_jogging;  /* or coming to rest after it: the next jog is welcome */
     bool is_realtime; /* the thread got SCHED_FIFO */
 };
 

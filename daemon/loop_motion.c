@@ -16,7 +16,7 @@ static const double AT_START_rad = 0.01;  /* near enough to begin a skill */
 static const float REST_rad_s = 1e-4f;    /* a command below is rest */
 enum { STALE_CYCLES = 12 };               /* bridged silently: lost replies happen */
 
-static void set_state(struct loop *l, enum arm_state to, int64_t now_ns)
+void loop_motion_set_state(struct loop *l, enum arm_state to, int64_t now_ns)
 {
     if (to == l->state)
         return;
@@ -33,15 +33,16 @@ static void hold_here(struct loop *l)
 }
 
 /* leaves the motion in progress, if any, and ramps to rest; `after` comes then */
-static void stop(struct loop *l, enum arm_state after, int64_t now_ns)
+void loop_motion_stop(struct loop *l, enum arm_state after, int64_t now_ns)
 {
     if (l->run.skill && l->state == STATE_RUNNING)
         loop_run_finish(l, now_ns, false);
     l->run.skill = NULL;
     l->is_play_next = false;
+    l->jog.is_ramping = l->motion == MOTION_JOG && after == STATE_IDLE;
     l->motion = MOTION_HOLD;
     l->after_stop = after;
-    set_state(l, STATE_STOPPING, now_ns);
+    loop_motion_set_state(l, STATE_STOPPING, now_ns);
 }
 
 void loop_motion_fault(struct loop *l, enum fault fault, int joint, double value)
@@ -57,11 +58,11 @@ void loop_motion_fault(struct loop *l, enum fault fault, int joint, double value
                                       .value = value});
     if (l->state == STATE_ESTOP)
         return;
-    stop(l, STATE_FAULT, now_ns);
+    loop_motion_stop(l, STATE_FAULT, now_ns);
     if (fault == FAULT_BUS_LOST) { /* nobody is there to be ramped down */
         memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
         memset(&l->limited, 0, sizeof(l->limited));
-        set_state(l, STATE_FAULT, now_ns);
+        loop_motion_set_state(l, STATE_FAULT, now_ns);
     }
 }
 
@@ -129,7 +130,7 @@ static void reset(struct loop *l, int64_t now_ns)
         if (!left) {
             l->faults = 0;
             hold_here(l);
-            set_state(l, STATE_IDLE, now_ns);
+            loop_motion_set_state(l, STATE_IDLE, now_ns);
         }
     }
     loop_post(l,
@@ -145,7 +146,7 @@ static void estop(struct loop *l, int64_t now_ns)
     l->motion = MOTION_HOLD;
     memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s)); /* at once: no ramp */
     memset(&l->limited, 0, sizeof(l->limited));
-    set_state(l, STATE_ESTOP, now_ns);
+    loop_motion_set_state(l, STATE_ESTOP, now_ns);
 }
 
 static void adopt_bus(struct loop *l, struct bus *bus)
@@ -167,26 +168,28 @@ void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t n
     } else if (c->type == COMMAND_EXIT) {
         l->is_ending = true;
         if (l->state == STATE_RUNNING || l->state == STATE_LEARNING)
-            stop(l, STATE_IDLE, now_ns);
+            loop_motion_stop(l, STATE_IDLE, now_ns);
     } else if (c->type == COMMAND_STOP) {
         if (l->state == STATE_RUNNING)
-            stop(l, STATE_IDLE, now_ns);
+            loop_motion_stop(l, STATE_IDLE, now_ns);
     } else if (c->type == COMMAND_LEARNED) {
         if (l->state == STATE_LEARNING)
-            set_state(l, STATE_IDLE, now_ns);
+            loop_motion_set_state(l, STATE_IDLE, now_ns);
+    } else if (c->type == COMMAND_JOG) {
+        loop_jog_command(l, &c->jog, now_ns);
     } else if (!is_idle) {
         loop_post(l, &(struct loop_event){
                          .type = EVENT_REFUSED, .t_ns = now_ns, .command = c->type});
     } else if (c->type == COMMAND_LEARN) {
-        set_state(l, STATE_LEARNING, now_ns);
+        loop_motion_set_state(l, STATE_LEARNING, now_ns);
     } else if (c->type == COMMAND_MOVE) {
         begin_move(l, c->q_rad, c->v_scale, now_ns);
-        set_state(l, STATE_RUNNING, now_ns);
+        loop_motion_set_state(l, STATE_RUNNING, now_ns);
     } else if (c->type == COMMAND_RUN) {
         l->run = *c;
         l->runs_left = c->repeat;
         begin_run(l, now_ns);
-        set_state(l, STATE_RUNNING, now_ns);
+        loop_motion_set_state(l, STATE_RUNNING, now_ns);
     }
 }
 
@@ -208,6 +211,7 @@ static double motion_duration_s(const struct loop *l)
 {
     return l->motion == MOTION_MOVE   ? l->move.duration_s
            : l->motion == MOTION_PLAY ? player_duration_s(l->player)
+           : l->motion == MOTION_JOG  ? INFINITY
                                       : 0.0;
 }
 
@@ -232,7 +236,7 @@ static void end_motion(struct loop *l, int64_t now_ns)
     }
     l->motion = MOTION_HOLD;
     l->run.skill = NULL;
-    set_state(l, STATE_IDLE, now_ns);
+    loop_motion_set_state(l, STATE_IDLE, now_ns);
 }
 
 /* wanted velocities of a state in which the arm is under control */
@@ -299,7 +303,7 @@ static void meet_arm(struct loop *l, int64_t now_ns)
     memset(&l->limited, 0, sizeof(l->limited));
     if (!l->has_met && l->faults == fault_bit(FAULT_BUS_LOST)) {
         l->faults = 0; /* nothing happened yet: armd was only waiting for its arm */
-        set_state(l, STATE_IDLE, now_ns);
+        loop_motion_set_state(l, STATE_IDLE, now_ns);
     }
     l->has_met = true;
 }
@@ -317,7 +321,9 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
     if (l->state == STATE_RUNNING &&
         loop_seconds(l->motion_start_ns, now_ns) >= motion_duration_s(l))
         end_motion(l, now_ns);
-    if (is_under_control && l->cycles_without_sample <= STALE_CYCLES)
+    if (l->motion == MOTION_JOG)
+        loop_jog_follow(l, now_ns, want);
+    else if (is_under_control && l->cycles_without_sample <= STALE_CYCLES)
         follow(l, now_ns, want);
     if (l->state == STATE_ESTOP || l->state == STATE_FAULT) {
         memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
@@ -329,6 +335,6 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
         limit_apply(&l->limits, &l->limited, l->sample.q_rad, want, l->cmd_rad_s);
     if (l->state == STATE_STOPPING && is_at_rest(l)) {
         hold_here(l);
-        set_state(l, l->after_stop, now_ns);
+        loop_motion_set_state(l, l->after_stop, now_ns);
     }
 }

@@ -150,6 +150,9 @@ void telemetry_loop_event(struct service *s, const struct loop_event *e)
     case EVENT_MOVE_DONE:
         telemetry_event(s, "move_done", NULL);
         return;
+    case EVENT_JOG_TIMEOUT:
+        telemetry_event(s, "jog_timeout", NULL);
+        return;
     case EVENT_BUS_DROPPED:
         telemetry_event(s, "link_down", json_pack("{s:s}", "port", s->cfg->arm.port));
         return;

@@ -21,6 +21,7 @@ enum { REACH_ITERATIONS = 200, REACH_STARTS = 32 };
 
 static const double REACH_DONE_m = 1e-9;   /* far below any encoder */
 static const double REACH_GOOD_m = 1e-3;   /* near enough: no need to start again */
+static const double TIP_DAMPING_m2 = 1e-4; /* a lever of 1 cm counts half */
 static const double REACH_STEP_rad = 0.35; /* longest step: J is linear no further */
 
 struct arm {
@@ -157,10 +158,10 @@ double arm_friction_Nm(const struct arm *arm, int joint)
     return arm->model->dof_frictionloss[arm->joints.dof[joint]];
 }
 
-/* One damped step dq from the error e_m; joints that sit at a bound and are pushed out of
+/* The damped solution of jac dq = e_m; joints that sit at a bound and are pushed out of
  * it do not take part. */
-static void damped_step(const struct arm *arm, const double *jac, const double e_m[3],
-                        double lambda, int n_free, const double *q_rad, double *dq_rad)
+static void damped_solve(const struct arm *arm, const double *jac, const double e_m[3],
+                         double lambda, int n_free, const double *q_rad, double *dq_rad)
 {
     const int n = arm->joints.n;
     double a[ARM_MAX_JOINTS * ARM_MAX_JOINTS], g[ARM_MAX_JOINTS];
@@ -189,7 +190,16 @@ static void damped_step(const struct arm *arm, const double *jac, const double e
     mju_cholFactor(a, m, 1e-15);
     mju_cholSolve(step, a, g, m);
     for (int i = 0; i < m; i++)
-        dq_rad[active[i]] = fmin(fmax(step[i], -REACH_STEP_rad), REACH_STEP_rad);
+        dq_rad[active[i]] = step[i];
+}
+
+void arm_tip_velocity(struct arm *arm, const double *q_rad, const double v_m_s[3],
+                      int n_free, double *dq_rad_s)
+{
+    double jac[3 * ARM_MAX_JOINTS];
+    memset(dq_rad_s, 0, (size_t)arm->joints.n * sizeof(*dq_rad_s));
+    arm_jacobian(arm, q_rad, jac);
+    damped_solve(arm, jac, v_m_s, TIP_DAMPING_m2, n_free, q_rad, dq_rad_s);
 }
 
 static double tip_error(struct arm *arm, const double *q_rad, const double tip_m[3],
@@ -214,11 +224,12 @@ static double descend(struct arm *arm, const double tip_m[3], int n_free, double
     for (int it = 0; it < REACH_ITERATIONS && best_m > REACH_DONE_m && lambda < 1e8;
          it++) {
         double dq_rad[ARM_MAX_JOINTS], trial_rad[ARM_MAX_JOINTS], trial_e_m[3];
-        damped_step(arm, jac, e_m, lambda, n_free, q_rad, dq_rad);
+        damped_solve(arm, jac, e_m, lambda, n_free, q_rad, dq_rad);
         memcpy(trial_rad, q_rad, (size_t)n * sizeof(*q_rad));
-        for (int k = 0; k < n_free; k++)
-            trial_rad[k] =
-                fmin(fmax(q_rad[k] + dq_rad[k], arm->lo_rad[k]), arm->hi_rad[k]);
+        for (int k = 0; k < n_free; k++) {
+            const double step = fmin(fmax(dq_rad[k], -REACH_STEP_rad), REACH_STEP_rad);
+            trial_rad[k] = fmin(fmax(q_rad[k] + step, arm->lo_rad[k]), arm->hi_rad[k]);
+        }
         const double trial_m = tip_error(arm, trial_rad, tip_m, trial_e_m);
         if (!(trial_m < best_m)) {
             lambda *= 4;

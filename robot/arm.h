@@ -37,6 +37,12 @@ void arm_gravity_Nm(struct arm *arm, const double *q_rad, double *tau_Nm);
 double arm_torque_max_Nm(const struct arm *arm, int joint);
 double arm_friction_Nm(const struct arm *arm, int joint);
 
+/* Joint velocities dq_rad_s[arm_joints] that move the tip at v_m_s, with the first n_free
+ * joints: least squares, damped where the arm is stretched; a joint at the end of its range
+ * does not take part in what would push it further.  Does not allocate. */
+void arm_tip_velocity(struct arm *arm, const double *q_rad, const double v_m_s[3],
+                      int n_free, double *dq_rad_s);
+
 /* Inverse kinematics for the first n_free joints (the rest keep their value in q_rad):
  * q_rad is the start and becomes the answer, inside the joint ranges.  Damped least
  * squares.  Returns the distance in m that remains. */

@@ -235,3 +235,44 @@ Test(robot_arm, files_that_are_no_arm_are_refused_with_one_sentence)
     expect_refusal("<mujoco><worldbody><body mass='-1'/></worldbody></mujoco>", "mass");
     cr_expect(ne(int, access("MUJOCO_LOG.TXT", F_OK), 0), "MuJoCo wrote its log");
 }
+
+Test(robot_arm, tip_velocity_is_the_inverse_of_the_jacobian_where_there_is_one)
+{
+    struct arm *arm = open_scorbot();
+    uint64_t seed = 5;
+    int straight = 0;
+    for (int i = 0; i < 200; i++) {
+        double q[4], dq[4], jac[12], v[3] = {0}, wanted[3];
+        random_pose(arm, &seed, q);
+        for (int row = 0; row < 3; row++)
+            wanted[row] = 0.2 * uniform(&seed) - 0.1;
+        arm_tip_velocity(arm, q, wanted, 4, dq);
+        arm_jacobian(arm, q, jac);
+        for (int row = 0; row < 3; row++)
+            for (int k = 0; k < 4; k++)
+                v[row] += jac[row * 4 + k] * dq[k];
+        for (int k = 0; k < 4; k++)
+            cr_assert(fabs(dq[k]) < 0.18 / (2 * 0.01), "damped: %.2f rad/s", dq[k]);
+        straight += distance(v, wanted) < 0.01 * 0.1;
+    }
+    cr_expect(straight > 150, "%d of 200", straight);
+    arm_close(arm);
+}
+
+Test(robot_arm, tip_velocity_does_not_push_a_joint_beyond_its_range)
+{
+    struct arm *arm = open_scorbot();
+    double lo, hi, dq[4], q[4] = {0, 0.3, -0.5, 0.2};
+    const double sideways[3] = {0, 0.1, 0};
+    arm_joint_range(arm, 0, &lo, &hi);
+    arm_tip_velocity(arm, q, sideways, 4, dq);
+    cr_assert(fabs(dq[0]) > 0.05);
+    q[0] = dq[0] > 0 ? hi : lo;
+    double pushed = dq[0], away[3], jac[12];
+    arm_jacobian(arm, q, jac);
+    for (int row = 0; row < 3; row++)
+        away[row] = jac[row * 4] * pushed; /* what the base alone would do */
+    arm_tip_velocity(arm, q, away, 4, dq);
+    cr_expect(eq(dbl, dq[0], 0.0));
+    arm_close(arm);
+}
