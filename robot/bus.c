@@ -192,17 +192,29 @@ static int32_t quantise_goal(struct bus *b, int k, double dq_rad_s)
     return raw > most ? most : raw < -most ? -most : raw;
 }
 
-/* 98 := 0 first, for a tripped servo refuses goals; armed again after the new goal. */
-static int put_goals(struct bus *b, const float *dq_rad_s, bool do_rearm, uint8_t *out,
-                     int cap)
+/* Goals of the mode: velocities, shares of the current limit, or nothing. */
+static int put_wanted(struct bus *b, const float *want, uint8_t *out, int cap)
 {
     int32_t goal[ARM_MAX_JOINTS];
+    if (b->mode == BUS_LIMP)
+        return 0;
     for (int k = 0; k < b->p.n; k++)
-        goal[k] = quantise_goal(b, k, (double)dq_rad_s[k]);
+        goal[k] = b->mode == BUS_CURRENT
+                      ? (int32_t)lround((double)want[k] / b->load_unit[k])
+                      : quantise_goal(b, k, (double)want[k]);
+    return b->mode == BUS_CURRENT
+               ? bus_put_values(b, DXL_GOAL_CURRENT, 2, goal, out, cap)
+               : bus_put_values(b, DXL_GOAL_VELOCITY, 4, goal, out, cap);
+}
+
+/* 98 := 0 first, for a tripped servo refuses goals; armed again after the new goal. */
+static int put_goals(struct bus *b, const float *want, bool do_rearm, uint8_t *out,
+                     int cap)
+{
     int n = 0;
     if (do_rearm)
         n += put_watchdog(b, 0, out, cap);
-    n += bus_put_values(b, DXL_GOAL_VELOCITY, 4, goal, out + n, cap - n);
+    n += put_wanted(b, want, out + n, cap - n);
     if (do_rearm)
         n += put_watchdog(b, b->watchdog, out + n, cap - n);
     return n;
@@ -241,7 +253,7 @@ static int put_request(struct bus *b, uint8_t *out, int cap)
     return dxl_encode_bulk_read(block, b->p.n, out, cap);
 }
 
-int bus_send(struct bus *b, int64_t now_ns, const float *dq_rad_s)
+static int send_cycle(struct bus *b, int64_t now_ns, const float *want)
 {
     uint8_t out[SEND_CAP];
     /* late replies first: whoever stops polling at the first complete set would otherwise
@@ -256,7 +268,7 @@ int bus_send(struct bus *b, int64_t now_ns, const float *dq_rad_s)
     const int64_t half_ns = b->p.watchdog_ms * INT64_C(500000);
     b->had_gap |= now_ns - b->sent_ns >= half_ns || now_ns - b->sample.t_ns >= half_ns;
     const bool do_rearm = b->must_rearm || b->had_gap;
-    int n = put_goals(b, dq_rad_s, do_rearm, out, SEND_CAP);
+    int n = put_goals(b, want, do_rearm, out, SEND_CAP);
     n += put_request(b, out + n, SEND_CAP - n);
     b->counters.cycles++;
     b->is_waiting = true;
@@ -269,6 +281,34 @@ int bus_send(struct bus *b, int64_t now_ns, const float *dq_rad_s)
         b->sent_ns = now_ns;
     }
     return 0;
+}
+
+int bus_send(struct bus *b, int64_t now_ns, const float *dq_rad_s)
+{
+    return b->mode == BUS_VELOCITY ? send_cycle(b, now_ns, dq_rad_s) : -EIO;
+}
+
+int bus_send_load(struct bus *b, int64_t now_ns, const float *share)
+{
+    return b->mode == BUS_CURRENT ? send_cycle(b, now_ns, share) : -EIO;
+}
+
+int bus_send_idle(struct bus *b, int64_t now_ns)
+{
+    return b->mode == BUS_LIMP ? send_cycle(b, now_ns, NULL) : -EIO;
+}
+
+int bus_stop_frames(const struct bus *b, uint8_t *out, int cap)
+{
+    const int32_t none[ARM_MAX_JOINTS] = {0};
+    return b->mode == BUS_CURRENT
+               ? bus_put_values(b, DXL_GOAL_CURRENT, 2, none, out, cap)
+               : bus_put_values(b, DXL_GOAL_VELOCITY, 4, none, out, cap);
+}
+
+int bus_fd(const struct bus *b)
+{
+    return link_fd(b->link);
 }
 
 int bus_wait(struct bus *b, int64_t timeout_us)

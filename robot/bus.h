@@ -13,6 +13,13 @@
 
 #include "robot/arm.h" /* ARM_MAX_JOINTS */
 
+/* What the servos do with what they are sent. */
+enum bus_mode {
+    BUS_VELOCITY, /* turn at a speed; 0 holds the pose */
+    BUS_LIMP,     /* torque off */
+    BUS_CURRENT   /* push with a torque */
+};
+
 struct bus_params {
     char port[128]; /* tty, symlink to one, or a pseudo-terminal */
     int baud_Bd;
@@ -62,6 +69,21 @@ int bus_wait(struct bus *b, int64_t timeout_us);
  * steps of velocity only; what rounding leaves over is carried to the next cycle, so that
  * the mean is exact.  0 or -EIO. */
 int bus_send(struct bus *b, int64_t now_ns, const float *dq_rad_s);
+
+/* The same for BUS_CURRENT, -1..1 of the servo's current limit; and for BUS_LIMP, where there is
+ * nothing to send but the request. */
+int bus_send_load(struct bus *b, int64_t now_ns, const float *share);
+int bus_send_idle(struct bus *b, int64_t now_ns);
+
+/* Slow.  Another mode, at goal 0; torque is off for some milliseconds on the way, which is all
+ * there is to BUS_LIMP.  0, or -ENOTSUP when a servo has no such mode (then nothing happened),
+ * -EIO, -ETIMEDOUT, -EPROTO. */
+int bus_set_mode(struct bus *b, enum bus_mode mode);
+
+/* What stops every servo in the mode that the bus is in, whoever writes it to the port: bytes
+ * in out[cap]; and the port's descriptor, which stays the bus's own. */
+int bus_stop_frames(const struct bus *b, uint8_t *out, int cap);
+int bus_fd(const struct bus *b);
 
 /* Slow.  Torque off (limp) or on again, at goal velocity 0.  0, -EIO, or the first trouble
  * with a servo: -ETIMEDOUT, -EPROTO (it refuses). */

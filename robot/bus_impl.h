@@ -26,6 +26,8 @@ struct bus {
     uint8_t watchdog; /* for register 98 */
     int latency_us;   /* of the adapter */
     double load_unit[ARM_MAX_JOINTS];
+    bool has_current[ARM_MAX_JOINTS]; /* the servo can be sent a current */
+    enum bus_mode mode;
     int32_t v_limit_raw[ARM_MAX_JOINTS]; /* beyond it a servo ignores the goal */
     double carry_rad_s[ARM_MAX_JOINTS];  /* asked for, and not yet sent */
 

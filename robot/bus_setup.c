@@ -50,20 +50,23 @@ static int run_steps(struct bus *b, int k, const struct step *steps, int n, char
 /* Goal 0 before torque on, so that an old goal cannot start the motor, and after it. */
 static int start_motor(struct bus *b, int k, char *err, size_t err_len)
 {
+    const int goal = b->mode == BUS_CURRENT ? DXL_GOAL_CURRENT : DXL_GOAL_VELOCITY;
+    const int len = b->mode == BUS_CURRENT ? 2 : 4;
     const struct step steps[] = {
-        {DXL_BUS_WATCHDOG, 1, 0},           {DXL_GOAL_VELOCITY, 4, 0},
-        {DXL_TORQUE_ENABLE, 1, 1},          {DXL_GOAL_VELOCITY, 4, 0},
+        {DXL_BUS_WATCHDOG, 1, 0},           {goal, len, 0},
+        {DXL_TORQUE_ENABLE, 1, 1},          {goal, len, 0},
         {DXL_BUS_WATCHDOG, 1, b->watchdog},
     };
     return run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
 }
 
-/* Velocity mode, answers without delay. */
+/* The bus's mode, answers without delay. */
 static int set_mode(struct bus *b, int k, char *err, size_t err_len)
 {
-    static const struct step steps[] = {
+    const uint8_t mode = b->mode == BUS_CURRENT ? DXL_MODE_CURRENT : DXL_MODE_VELOCITY;
+    const struct step steps[] = {
         {DXL_TORQUE_ENABLE, 1, 0},
-        {DXL_OPERATING_MODE, 1, DXL_MODE_VELOCITY},
+        {DXL_OPERATING_MODE, 1, mode},
         {DXL_RETURN_DELAY, 1, 0},
     };
     uint8_t now[3] = {0}; /* return delay, drive mode, operating mode */
@@ -71,7 +74,7 @@ static int set_mode(struct bus *b, int k, char *err, size_t err_len)
     if (rc < 0)
         return say(err, err_len, rc, "%s: servo id %d does not tell its mode", b->p.port,
                    b->p.id[k]);
-    if (now[0] == 0 && now[2] == DXL_MODE_VELOCITY)
+    if (now[0] == 0 && now[2] == mode)
         return 0;
     return run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
 }
@@ -87,6 +90,7 @@ static int read_limits(struct bus *b, int k, char *err, size_t err_len)
         return say(err, err_len, rc, "%s: servo id %d stopped answering", b->p.port,
                    b->p.id[k]);
     const int current = rc == 0 ? dxl_get_u16(bytes) : 0;
+    b->has_current[k] = current > 0;
     b->load_unit[k] = current > 0 ? 1.0 / current : DXL_LOAD_UNIT;
 
     rc = bus_read(b, k, DXL_VELOCITY_LIMIT, 4, bytes);
@@ -275,6 +279,34 @@ int bus_set_torque(struct bus *b, bool is_on)
         const int rc = is_on ? start_motor(b, k, unused, sizeof(unused))
                              : bus_write(b, k, DXL_TORQUE_ENABLE, 1, 0, BUS_TRIES);
         if (rc == 0 && is_on)
+            b->sample.error[k] &= (uint8_t)~BUS_ERROR_RESTARTED;
+        if (first == 0)
+            first = rc;
+    }
+    return end_slow(b, first);
+}
+
+static int start_mode(struct bus *b, int k)
+{
+    char unused[1];
+    if (b->mode == BUS_LIMP)
+        return bus_write(b, k, DXL_TORQUE_ENABLE, 1, 0, BUS_TRIES);
+    const int rc = set_mode(b, k, unused, sizeof(unused));
+    return rc < 0 ? rc : start_motor(b, k, unused, sizeof(unused));
+}
+
+int bus_set_mode(struct bus *b, enum bus_mode mode)
+{
+    int first = 0;
+    for (int k = 0; k < b->p.n && mode == BUS_CURRENT; k++)
+        if (!b->has_current[k])
+            return -ENOTSUP;
+    b->mode = mode;
+    b->is_torque_on = mode != BUS_LIMP;
+    for (int k = 0; k < b->p.n && !b->is_lost; k++) {
+        b->carry_rad_s[k] = 0;
+        const int rc = start_mode(b, k);
+        if (rc == 0)
             b->sample.error[k] &= (uint8_t)~BUS_ERROR_RESTARTED;
         if (first == 0)
             first = rc;

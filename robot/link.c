@@ -169,6 +169,11 @@ static bool is_hung_up(const struct link *l)
     return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR | POLLNVAL);
 }
 
+int link_fd(const struct link *l)
+{
+    return l->fd;
+}
+
 int link_read(struct link *l, uint8_t *buf, int cap)
 {
     ssize_t n;

@@ -17,6 +17,8 @@ struct link;
 struct link *link_open(const char *path, int baud_Bd, char *err, size_t err_len);
 void link_close(struct link *l); /* slow; NULL is fine */
 
+int link_fd(const struct link *l);
+
 /* Bytes read, 0 when there are none, -EIO when the link is lost. */
 int link_read(struct link *l, uint8_t *buf, int cap);
 
