@@ -34,7 +34,8 @@ static int fail(int code, const char *sentence)
     return code;
 }
 
-static struct loop_params loop_params(const struct config *cfg, struct arm *arm)
+static struct loop_params loop_params(const struct config *cfg, struct arm *arm,
+                                      int n_net)
 {
     struct loop_params p = {.joints = cfg->arm.n_joints,
                             .rate_Hz = cfg->arm.rate_Hz,
@@ -44,6 +45,8 @@ static struct loop_params loop_params(const struct config *cfg, struct arm *arm)
                             .watchdog_ns = WATCHDOG_ms * INT64_C(1000000),
                             .lead_s = 1e-3 * cfg->control.lead_ms,
                             .is_limp_at_end = cfg->arm.on_exit == ON_EXIT_LIMP,
+                            .n_net = n_net,
+                            .gravity = cfg->guide.gravity,
                             .policy = (enum loop_policy)cfg->realtime.policy,
                             .priority = cfg->realtime.priority,
                             .cpu = cfg->realtime.cpu};
@@ -178,10 +181,15 @@ static int serve(const struct config *cfg, const struct network *net, struct arm
 {
     char err[ERR_LEN] = "";
     struct service s = {.cfg = cfg, .net = net, .arm = arms[0]};
-    struct loop_params lp = loop_params(cfg, arms[0]);
+    struct loop_params lp = loop_params(cfg, arms[0], net->p.joints);
     if (service_open(&s, err, sizeof(err)) < 0) {
         service_close(&s);
         return fail(EX_UNAVAILABLE, err);
+    }
+    lp.guard = s.watch.guard = *cfg->arm.guard ? guard_create(cfg->arm.guard) : NULL;
+    if (*cfg->arm.guard && !s.watch.guard) {
+        service_close(&s);
+        return fail(EX_OSERR, "arm.guard: no heartbeat can be made");
     }
     go_realtime(cfg);
     s.loop = loop_create(&lp, net, arms[1]);
@@ -192,6 +200,7 @@ static int serve(const struct config *cfg, const struct network *net, struct arm
     if (rc == EX_OK)
         rc = service_run(&s);
     loop_destroy(s.loop);
+    guard_destroy(s.watch.guard);
     zactor_destroy(&s.worker);
     service_close(&s);
     return rc;

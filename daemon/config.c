@@ -16,6 +16,7 @@ static const char *const profiles[] = {"aihwkit",    "hermes-1dev", "hermes-2dev
                                        "nandakumar", "quiet",       NULL};
 static const char *const compensations[] = {"per-column", "none", NULL};
 static const char *const tracks[] = {"velocity", "target", "open", NULL};
+static const char *const guides[] = {"float", "limp", NULL};
 static const char *const policies[] = {"require", "prefer", "off", NULL};
 
 /* clang-format off */
@@ -36,6 +37,8 @@ static const struct field fields[] = {
      "servo loop; a multiple of the network's tick rate", NULL},
     {"arm.on_exit", FIELD_WORD, AT(arm.on_exit), 0, 0, "hold",
      "after the last stop: hold, park (go home first) or limp (torque off)", on_exits},
+    {"arm.guard", FIELD_PATH, AT(arm.guard), SIZE(arm.guard), "",
+     "socket of armguard, which stops the servos when armd dies; empty: none", NULL},
     {"network.weights", FIELD_FILE, AT(network.weights), SIZE(network.weights), NULL,
      "trained network, a safetensors file", NULL},
     {"network.backend", FIELD_WORD, AT(network.backend), 0, 0, "pcm",
@@ -75,6 +78,11 @@ static const struct field fields[] = {
      "feed-forward lead against servo lag", NULL},
     {"control.endpoint", FIELD_ENDPOINT, AT(control.endpoint), SIZE(control.endpoint),
      "ipc:///run/armd/control", "where commands are taken", NULL},
+    {"guide.mode", FIELD_WORD, AT(guide.mode), 0, 0, "float",
+     "led by hand: float (the servos carry the arm's weight) or limp (torque off: it drops)",
+     guides},
+    {"guide.gravity", FIELD_NUMBER, AT(guide.gravity), 0, 1.5, "1",
+     "share of the computed weight that is carried; for an arm that sinks or rises", NULL},
     {"telemetry.endpoint", FIELD_ENDPOINT, AT(telemetry.endpoint),
      SIZE(telemetry.endpoint), "ipc:///run/armd/telemetry", "where telemetry goes out", NULL},
     {"telemetry.rate_Hz", FIELD_INT, AT(telemetry.rate_Hz), 1, 1000, "100",
@@ -106,13 +114,14 @@ static const struct field joint_fields[] = {
 enum {
     N_FIELDS = sizeof(fields) / sizeof(fields[0]),
     N_JOINT_FIELDS = sizeof(joint_fields) / sizeof(joint_fields[0]),
-    N_SECTIONS = 8,
+    N_SECTIONS = 9,
     N_NAMES_MAX = 16
 };
 _Static_assert(N_FIELDS <= 64, "struct config.given has a bit per field");
 
-static const char *const sections[N_SECTIONS] = {
-    "arm", "network", "pcm", "learning", "control", "telemetry", "realtime", "state_dir"};
+static const char *const sections[N_SECTIONS] = {"arm",       "network",  "pcm",
+                                                 "learning",  "control",  "guide",
+                                                 "telemetry", "realtime", "state_dir"};
 
 /* What a load needs besides the struct: where each key stands. */
 struct load {

@@ -21,6 +21,7 @@ enum config_on_exit { ON_EXIT_HOLD, ON_EXIT_PARK, ON_EXIT_LIMP };
 enum config_backend { BACKEND_IDEAL, BACKEND_PCM };
 enum config_compensate { COMPENSATE_PER_COLUMN, COMPENSATE_NONE };
 enum config_track { TRACK_VELOCITY, TRACK_TARGET, TRACK_OPEN };
+enum config_guide { GUIDE_FLOAT, GUIDE_LIMP };
 enum config_policy { REALTIME_REQUIRE, REALTIME_PREFER, REALTIME_OFF };
 
 struct config_joint {
@@ -39,6 +40,7 @@ struct config {
         int baud_Bd, rate_Hz, n_joints; /* the rate is a multiple of the tick rate */
         struct config_joint joints[ARM_MAX_JOINTS];
         enum config_on_exit on_exit;
+        char guard[CONFIG_PATH_LEN]; /* armguard's socket; "": none */
     } arm;
     struct {
         char weights[CONFIG_PATH_LEN]; /* safetensors */
@@ -64,6 +66,10 @@ struct config {
         double position_gain_per_s, lead_ms;
         char endpoint[CONFIG_PATH_LEN];
     } control;
+    struct {
+        enum config_guide mode;
+        double gravity; /* share of the computed weight that is carried */
+    } guide;
     struct {
         char endpoint[CONFIG_PATH_LEN];
         int rate_Hz;

@@ -20,6 +20,11 @@ static const struct fault_entry faults[N_FAULTS] = {
     [FAULT_OVERRUN_BURST] = {"overrun_burst",
                              "the control loop stood still or lost half its cycles",
                              "take load off the machine, then reset"},
+    [FAULT_GUARD_LOST] = {"guard_lost", "armguard does not watch over the servos",
+                          "start armguard; armd finds it by itself; then reset"},
+    [FAULT_GUARD_STOPPED] = {"guard_stopped",
+                             "armd stood still, and armguard stopped the servos",
+                             "take load off the machine, then reset"},
     [FAULT_NETWORK] = {"network", "the network's output is not a finite number",
                        "teach the skill again, then reset"},
 };

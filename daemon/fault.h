@@ -29,6 +29,8 @@ enum fault {
     FAULT_POSITION_LIMIT, /* a joint is outside its range */
     FAULT_FOLLOWING,      /* the arm does not do what it is told */
     FAULT_OVERRUN_BURST,  /* the loop lost half of its cycles for a second */
+    FAULT_GUARD_LOST,     /* nobody would stop the servos if armd died */
+    FAULT_GUARD_STOPPED,  /* armguard has stopped them: armd was frozen */
     FAULT_NETWORK,        /* the network's output is not a finite number */
     N_FAULTS
 };

@@ -144,7 +144,6 @@ int guard_watch(struct guard *g, int port_fd, const uint8_t *stop, int n, char *
     int rc = guard_connect(g, err, err_len);
     if (rc < 0)
         return rc;
-    atomic_store(&g->page->stopped, 0);
     rc = send_request(g, &r, port_fd);
     if (rc == 0 || rc == -EPIPE) /* what it said before it hung up, if it did */
         rc = await_answer(g, err, err_len);
@@ -180,9 +179,10 @@ void guard_beat(struct guard *g)
     atomic_fetch_add_explicit(&g->page->beats, 1, memory_order_relaxed);
 }
 
-bool guard_has_stopped(const struct guard *g)
+bool guard_take_stopped(struct guard *g)
 {
-    return atomic_load_explicit(&g->page->stopped, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&g->page->stopped, memory_order_relaxed) != 0 &&
+           atomic_exchange(&g->page->stopped, 0) != 0;
 }
 
 bool guard_is_watching(const struct guard *g)

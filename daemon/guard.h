@@ -36,8 +36,8 @@ bool guard_check(struct guard *g);
 /* The loop is alive and about to send. */
 void guard_beat(struct guard *g);
 
-/* Has it stopped the servos since guard_watch? */
-bool guard_has_stopped(const struct guard *g);
+/* Has it stopped the servos?  True once. */
+bool guard_take_stopped(struct guard *g);
 
 /* False as long as nobody would stop the servos if armd died now. */
 bool guard_is_watching(const struct guard *g);

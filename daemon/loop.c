@@ -12,7 +12,7 @@
 
 #include "daemon/loop_impl.h"
 
-enum { COMMANDS = 64, EVENTS = 256, SAMPLES = 512 };
+enum { COMMANDS = 64, EVENTS = 256, SAMPLES = 512, POINTS = 1024 };
 enum { H_WAKE, H_CYCLE, H_BUS };
 static const int64_t SECOND_ns = 1000000000;
 
@@ -38,7 +38,8 @@ static void publish_snapshot(struct loop *l)
     struct loop_snapshot *out = &l->snapshot;
     out->state = l->state;
     out->faults = l->faults;
-    out->has_bus = l->bus != NULL && l->has_sample;
+    out->has_bus = (l->bus != NULL || l->is_lent) && l->has_sample;
+    out->mode = l->mode;
     out->cycles = l->cycles;
     out->overruns = l->overruns;
     out->is_jogging = loop_jog_is_on(l);
@@ -72,8 +73,9 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
     l->commands = ring_create(sizeof(struct loop_command), COMMANDS);
     l->events = ring_create(sizeof(struct loop_event), EVENTS);
     l->samples = ring_create(sizeof(struct loop_sample), SAMPLES);
+    l->points = ring_create(sizeof(struct loop_point), POINTS);
     publish_snapshot(l);
-    if (l->player && l->commands && l->events && l->samples)
+    if (l->player && l->commands && l->events && l->samples && l->points)
         return l;
     loop_destroy(l);
     return NULL;
@@ -97,6 +99,7 @@ void loop_destroy(struct loop *l)
     ring_destroy(l->commands);
     ring_destroy(l->events);
     ring_destroy(l->samples);
+    ring_destroy(l->points);
     arm_close(l->arm);
     free(l);
 }
@@ -132,6 +135,11 @@ bool loop_event(struct loop *l, struct loop_event *e)
 bool loop_sample(struct loop *l, struct loop_sample *s)
 {
     return ring_pop(l->samples, s);
+}
+
+bool loop_point(struct loop *l, struct loop_point *p)
+{
+    return ring_pop(l->points, p);
 }
 
 struct loop_timing loop_timing(const struct loop *l)
@@ -206,8 +214,10 @@ static void one_cycle(struct loop *l, int64_t due_ns)
     l->cycles_without_sample = l->is_new ? 0 : l->cycles_without_sample + 1;
     loop_motion_cycle(l, start_ns);
     l->is_new = false;
-    if (l->bus && bus_send(l->bus, start_ns, l->cmd_rad_s) < 0)
+    loop_guard_check(l);
+    if (l->bus && loop_guide_send(l, start_ns) < 0)
         drop_bus(l);
+    loop_guard_beat(l);
     int cycles_per_tick = (int)(l->p.tick_s * l->p.rate_Hz + 0.5);
     if (l->cycles % (uint64_t)cycles_per_tick == 0) {
         struct loop_sample s;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/guard.h"
 #include "daemon/loop_messages.h"
 
 enum loop_track { LOOP_TRACK_VELOCITY, LOOP_TRACK_TARGET, LOOP_TRACK_OPEN };
@@ -25,6 +26,9 @@ struct loop_params {
     double position_gain_per_s, lead_s;
     bool is_limp_at_end; /* torque off when the loop is destroyed */
     int64_t watchdog_ns; /* silence after which the servos stop themselves */
+    int n_net;           /* joints that the network drives */
+    double gravity;      /* share of the computed weight that is carried while guiding */
+    struct guard *guard; /* to beat for; not owned; NULL: none */
     enum loop_policy policy;
     int priority, cpu; /* cpu -1: any */
 };
@@ -41,6 +45,7 @@ void loop_destroy(struct loop *l); /* ends the thread first; NULL is fine */
 bool loop_command(struct loop *l, const struct loop_command *c); /* false: ring is full */
 bool loop_event(struct loop *l, struct loop_event *e);           /* false: none */
 bool loop_sample(struct loop *l, struct loop_sample *s);         /* false: none */
+bool loop_point(struct loop *l, struct loop_point *p);           /* false: none */
 struct loop_snapshot loop_snapshot(const struct loop *l);
 struct loop_timing loop_timing(const struct loop *l);
 

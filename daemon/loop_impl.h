@@ -1,6 +1,6 @@
 /* loop_impl.h - the inside of the loop, shared by its parts loop.c (thread, clock, rings),
- * loop_motion.c (state machine, references), loop_jog.c (led by key or stick) and loop_run.c
- * (bookkeeping); for them alone. */
+ * loop_motion.c (state machine, references), loop_jog.c (led by key or stick), loop_guide.c
+ * (led by hand), loop_guard.c (watched over) and loop_run.c (bookkeeping); for them alone. */
 #ifndef DAEMON_LOOP_IMPL_H
 #define DAEMON_LOOP_IMPL_H
 
@@ -31,13 +31,16 @@ struct loop {
     struct loop_params p;
     struct arm *arm;
     struct player *player;
-    struct ring *commands, *events, *samples;
+    struct ring *commands, *events, *samples, *points;
     pthread_t thread;
     bool is_started;
     int latency_fd; /* of /dev/cpu_dma_latency, -1: not held */
 
     /* the rest belongs to the thread */
     struct bus *bus;
+    enum bus_mode mode;         /* of the bus */
+    bool is_lent, is_returning; /* away to be set up; back, and no sample yet */
+    enum arm_state after_return;
     struct bus_sample sample;
     int64_t sample_ns; /* when the servos read it, about */
     bool has_sample;   /* sample holds a measured pose of this bus */
@@ -90,6 +93,21 @@ void loop_motion_stop(struct loop *l, enum arm_state after, int64_t now_ns);
 void loop_jog_command(struct loop *l, const struct loop_jog *jog, int64_t now_ns);
 void loop_jog_follow(struct loop *l, int64_t now_ns, float *want_rad_s);
 bool loop_jog_is_on(const struct loop *l);
+
+/* The arm is where it was measured: holds that, at rest. */
+void loop_motion_meet(struct loop *l);
+
+/* The bus goes away and comes back, in another mode perhaps. */
+void loop_guide_lend(struct loop *l, int64_t now_ns);
+void loop_guide_return(struct loop *l, const struct loop_command *c);
+/* Once a cycle, after the sample: what comes of a return, and the point of a recording. */
+void loop_guide_cycle(struct loop *l, int64_t now_ns);
+/* What the mode wants to be sent.  0 or -EIO. */
+int loop_guide_send(struct loop *l, int64_t now_ns);
+
+/* Once a cycle, before anything is sent: is somebody watching?  And the heartbeat, after it. */
+void loop_guard_check(struct loop *l);
+void loop_guard_beat(struct loop *l);
 
 /* Bookkeeping of a run: one more servo sample at t_s of it, whose reference is ref_rad / its
  * end, which becomes an event. */

@@ -11,7 +11,9 @@
 #include "robot/bus.h"
 
 enum loop_command_type {
-    COMMAND_BUS, /* take over this bus */
+    COMMAND_BUS,    /* take over this bus */
+    COMMAND_LEND,   /* give the bus away for a while; taken when nothing moves */
+    COMMAND_RETURN, /* here it is again: bus, mode; state `to` when no fault is latched */
     COMMAND_RUN,
     COMMAND_MOVE,
     COMMAND_JOG, /* again and again: without a next one the arm comes to rest */
@@ -38,6 +40,8 @@ struct loop_command {
     bool from_start; /* go to the taught start first */
     double q_rad[ARM_MAX_JOINTS];
     struct loop_jog jog;
+    enum bus_mode mode;
+    enum arm_state to;
 };
 
 enum loop_event_type {
@@ -48,6 +52,8 @@ enum loop_event_type {
     EVENT_RUN_DONE,    /* run */
     EVENT_MOVE_DONE,
     EVENT_JOG_TIMEOUT, /* whoever jogs has fallen silent: the arm comes to rest */
+    EVENT_BUS_LENT,    /* bus: answers COMMAND_LEND */
+    EVENT_BUS_BACK,    /* faults: answers COMMAND_RETURN when a sample has come */
     EVENT_REFUSED,     /* command: not possible in this state */
     EVENT_TIMING,      /* a second has passed: see loop_timing */
     EVENT_EXIT         /* the loop has ended */
@@ -76,6 +82,12 @@ struct loop_event {
     struct loop_run run;
 };
 
+/* A pose while the arm is guided, each time that one was measured. */
+struct loop_point {
+    int64_t t_ns;
+    float q_rad[ARM_MAX_JOINTS];
+};
+
 /* Once a network tick. */
 struct loop_sample {
     int64_t t_ns;
@@ -98,6 +110,7 @@ struct loop_snapshot {
     bool has_bus;
     double q_rad[ARM_MAX_JOINTS];
     uint64_t cycles, overruns, missed_replies;
+    enum bus_mode mode;
     bool is_jogging;  /* or coming to rest after it: the next jog is welcome */
     bool is_realtime; /* the thread got SCHED_FIFO */
 };

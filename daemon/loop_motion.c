@@ -113,13 +113,15 @@ static void begin_run(struct loop *l, int64_t now_ns)
 static uint32_t remaining_faults(const struct loop *l)
 {
     uint32_t left = 0;
-    if (!l->bus)
+    if (!l->bus && !l->is_lent)
         left |= fault_bit(FAULT_BUS_LOST);
     else if (!l->has_sample || l->cycles_without_sample > STALE_CYCLES)
         left |= fault_bit(FAULT_STALE_SAMPLE);
     for (int k = 0; k < l->p.joints; k++)
         if (l->bus && l->sample.error[k])
             left |= fault_bit(FAULT_SERVO_ERROR);
+    if (l->p.guard && !guard_is_watching(l->p.guard))
+        left |= fault_bit(FAULT_GUARD_LOST);
     return left;
 }
 
@@ -130,7 +132,8 @@ static void reset(struct loop *l, int64_t now_ns)
         if (!left) {
             l->faults = 0;
             hold_here(l);
-            loop_motion_set_state(l, STATE_IDLE, now_ns);
+            loop_motion_set_state(l, l->mode == BUS_VELOCITY ? STATE_IDLE : STATE_LIMP,
+                                  now_ns);
         }
     }
     loop_post(l,
@@ -152,15 +155,21 @@ static void estop(struct loop *l, int64_t now_ns)
 static void adopt_bus(struct loop *l, struct bus *bus)
 {
     l->bus = bus;
+    l->mode = BUS_VELOCITY;
     l->has_sample = false;
     l->cycles_without_sample = 0;
 }
 
 void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t now_ns)
 {
-    bool is_idle = l->state == STATE_IDLE && l->has_sample;
+    bool is_idle =
+        l->state == STATE_IDLE && l->has_sample && !l->is_lent && !l->is_returning;
     if (c->type == COMMAND_BUS) {
         adopt_bus(l, c->bus);
+    } else if (c->type == COMMAND_LEND) {
+        loop_guide_lend(l, now_ns);
+    } else if (c->type == COMMAND_RETURN) {
+        loop_guide_return(l, c);
     } else if (c->type == COMMAND_ESTOP) {
         estop(l, now_ns);
     } else if (c->type == COMMAND_RESET) {
@@ -172,6 +181,9 @@ void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t n
     } else if (c->type == COMMAND_STOP) {
         if (l->state == STATE_RUNNING)
             loop_motion_stop(l, STATE_IDLE, now_ns);
+        else if (l->state ==
+                 STATE_GUIDING) /* torque is for guide, limp or reset to bring */
+            loop_motion_set_state(l, STATE_LIMP, now_ns);
     } else if (c->type == COMMAND_LEARNED) {
         if (l->state == STATE_LEARNING)
             loop_motion_set_state(l, STATE_IDLE, now_ns);
@@ -294,13 +306,18 @@ static bool is_at_rest(const struct loop *l)
     return true;
 }
 
+void loop_motion_meet(struct loop *l)
+{
+    hold_here(l);
+    memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
+    memset(&l->limited, 0, sizeof(l->limited));
+}
+
 /* the first sample of a bus: the arm is where it is */
 static void meet_arm(struct loop *l, int64_t now_ns)
 {
     l->has_sample = true;
-    hold_here(l);
-    memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
-    memset(&l->limited, 0, sizeof(l->limited));
+    loop_motion_meet(l);
     if (!l->has_met && l->faults == fault_bit(FAULT_BUS_LOST)) {
         l->faults = 0; /* nothing happened yet: armd was only waiting for its arm */
         loop_motion_set_state(l, STATE_IDLE, now_ns);
@@ -314,6 +331,7 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
     if (l->is_new && !l->has_sample)
         meet_arm(l, now_ns);
     check_sample(l);
+    loop_guide_cycle(l, now_ns);
     if (!l->has_sample || !l->bus)
         return;
     bool is_under_control =

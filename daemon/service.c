@@ -209,16 +209,25 @@ static void prepared(struct service *s, struct job *job)
         s->running = NULL;
 }
 
+static void wait_for_arm(struct service *s, const char *why)
+{
+    if (strcmp(why, s->bus_err) != 0) { /* say it once */
+        fprintf(stderr, "armd: %s\n", why);
+        snprintf(s->bus_err, sizeof(s->bus_err), "%.255s", why);
+    }
+    sd_notifyf(0, "STATUS=waiting for the arm: %s", why);
+    s->retry_ns = zclock_usecs() * 1000 + RETRY_ns;
+}
+
 static void bus_opened(struct service *s, struct job *job)
 {
     s->is_opening = false;
+    if (job->bus && watch_bus(&s->watch, job->bus, job->err, sizeof(job->err)) < 0) {
+        s->old_bus = job->bus; /* closed by the next try */
+        job->bus = NULL;
+    }
     if (!job->bus) {
-        if (strcmp(job->err, s->bus_err) != 0) { /* say it once */
-            fprintf(stderr, "armd: %s\n", job->err);
-            snprintf(s->bus_err, sizeof(s->bus_err), "%.255s", job->err);
-        }
-        sd_notifyf(0, "STATUS=waiting for the arm: %s", job->err);
-        s->retry_ns = zclock_usecs() * 1000 + RETRY_ns;
+        wait_for_arm(s, job->err);
         return;
     }
     s->bus_err[0] = '\0';
@@ -307,6 +316,7 @@ static void take_event(struct service *s, const struct loop_event *e)
     else if (e->type == EVENT_BUS_DROPPED) {
         s->old_bus = e->bus;
         s->has_bus = false;
+        watch_leave(&s->watch);
     }
     bool is_parked =
         e->type == EVENT_MOVE_DONE || e->type == EVENT_FAULT || e->type == EVENT_REFUSED;
@@ -336,6 +346,11 @@ static void seek_arm(struct service *s)
 {
     if (s->has_bus || s->is_opening || zclock_usecs() * 1000 < s->retry_ns)
         return;
+    char err[256];
+    if (watch_ready(&s->watch, err, sizeof(err)) < 0) {
+        wait_for_arm(s, err);
+        return;
+    }
     struct job *job = job_new(JOB_OPEN_BUS, service_time_s(s));
     if (!job)
         return;
@@ -380,13 +395,15 @@ int service_run(struct service *s)
         end_step(s);
         if (s->ending == ENDING_NOT)
             seek_arm(s);
+        watch_check(&s->watch, zclock_usecs() * 1000);
         struct loop_snapshot snap = loop_snapshot(s->loop);
         if (snap.cycles != watched) /* a dead loop must not be hidden from systemd */
             sd_notify(0, "WATCHDOG=1");
         watched = snap.cycles;
     }
     zpoller_destroy(&poller);
-    while (s->jobs > 0) /* what the worker still does, it finishes */
+    watch_leave(&s->watch); /* the arm rests; what follows may take its time */
+    while (s->jobs > 0)     /* what the worker still does, it finishes */
         take_job(s);
     drain_loop(s);
     keep(s);

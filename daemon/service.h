@@ -15,6 +15,7 @@
 
 #include "daemon/config.h"
 #include "daemon/loop.h"
+#include "daemon/watch.h"
 #include "daemon/skill.h"
 #include "daemon/worker.h"
 
@@ -37,6 +38,7 @@ struct service {
     int forgetting;                 /* jobs that take a skill away */
     bool is_run_cancelled;          /* stop came before the run that is being prepared */
     struct skill *running;          /* accepted or in motion; NULL: none */
+    struct watch watch;             /* armguard's care for the bus */
     struct bus *old_bus;            /* dropped by the loop, to be closed */
     int64_t retry_ns;               /* when to try the port again */
     char bus_err[256];              /* why the port cannot be opened */

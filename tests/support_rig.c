@@ -36,12 +36,13 @@ static pid_t spawn(const char *output, char *const argv[])
 /* config/sim.yaml with paths of this rig */
 static void write_config(struct rig *r)
 {
-    char command[1024];
+    char command[2048];
     snprintf(command, sizeof(command),
              "sed -e \"s|/run/armd|%s|; s|/var/lib/armd|%s|\" "
              "-e \"s|arms/scorbot|$PWD/config/arms/scorbot|; "
-             "s|weights/|$PWD/config/weights/|\" config/sim.yaml >%s",
-             r->folder, r->folder, r->config);
+             "s|weights/|$PWD/config/weights/|\" config/sim.yaml |"
+             "sed -e '%s' -e 's|@|%s|' >%s",
+             r->folder, r->folder, r->edit ? r->edit : "", r->folder, r->config);
     cr_assert(system(command) == 0, "cannot write %s", r->config);
 }
 
@@ -65,15 +66,33 @@ void rig_start_armd(struct rig *r)
     r->armd = spawn(output, argv);
 }
 
+void rig_start_guard(struct rig *r)
+{
+    char output[96], armguard[256], path[96];
+    snprintf(output, sizeof(output), "%s/output", r->folder);
+    snprintf(armguard, sizeof(armguard), "%s", rig_program("armguard"));
+    snprintf(path, sizeof(path), "%s/guard", r->folder);
+    char *argv[] = {armguard, "-s", path, NULL};
+    r->guard = spawn(output, argv);
+}
+
 void rig_start(struct rig *r)
+{
+    rig_start_edited(r, NULL);
+}
+
+void rig_start_edited(struct rig *r, const char *edit)
 {
     char endpoint[128];
     memset(r, 0, sizeof(*r));
+    r->edit = edit;
     strcpy(r->folder, "/tmp/armd-rig-XXXXXX");
     cr_assert(mkdtemp(r->folder) != NULL);
     snprintf(r->config, sizeof(r->config), "%s/armd.yaml", r->folder);
     snprintf(r->log, sizeof(r->log), "%s/sim.csv", r->folder);
     write_config(r);
+    if (edit && strstr(edit, "guard:"))
+        rig_start_guard(r);
     start_armsim(r);
     rig_start_armd(r);
     zsys_handler_set(NULL);
@@ -102,6 +121,7 @@ void rig_stop(struct rig *r)
     char command[128];
     end(r->armd);
     end(r->sim);
+    end(r->guard);
     zsock_destroy(&r->client);
     zsock_destroy(&r->events);
     snprintf(command, sizeof(command), "rm -rf %s", r->folder);

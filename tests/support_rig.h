@@ -9,7 +9,8 @@
 
 struct rig {
     char folder[64], config[96], log[96]; /* log: of armsim, CSV */
-    pid_t sim, armd;
+    pid_t sim, armd, guard;
+    const char *edit; /* of the configuration */
     zsock_t *client, *events;
     int next_id;
 };
@@ -17,8 +18,13 @@ struct rig {
 /* Starts armsim (with extra arguments, or NULL) and armd on config/sim.yaml, and waits
  * until armd has met its arm. */
 void rig_start(struct rig *r);
-void rig_start_armd(struct rig *r); /* again, after it ended; does not wait */
-void rig_stop(struct rig *r);       /* ends what still runs, removes the folder */
+
+/* The same with another configuration: `edit` is a sed expression, in it @ stands for the
+ * rig's folder.  When it names a guard, armguard is started first, at @/guard. */
+void rig_start_edited(struct rig *r, const char *edit);
+void rig_start_guard(struct rig *r); /* again */
+void rig_start_armd(struct rig *r);  /* again, after it ended; does not wait */
+void rig_stop(struct rig *r);        /* ends what still runs, removes the folder */
 
 /* One request; the reply, which the caller releases.  Fails the test when none comes. */
 json_t *rig_request(struct rig *r, const char *json_format, ...);

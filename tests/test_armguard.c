@@ -101,7 +101,7 @@ static void drive(int port, int tell)
         _exit(1);
     for (bool is_told = write(tell, "w", 1) < 0;; nanosleep(&cycle, NULL)) {
         guard_beat(g);
-        if (!is_told && guard_has_stopped(g))
+        if (!is_told && guard_take_stopped(g))
             is_told = write(tell, "s", 1) == 1;
     }
 }
@@ -210,7 +210,7 @@ Test(scenario_armguard, nothing_is_written_while_the_heart_beats_nor_after_a_goo
         guard_beat(g);
         usleep(BEAT_ns / 1000);
     }
-    bool was_stopped = guard_has_stopped(g); /* this process may have been held up */
+    bool was_stopped = guard_take_stopped(g); /* this process may have been held up */
     guard_destroy(g);
     int n = see(master, bytes, sizeof(bytes), PATIENCE_ms, &is_all);
     cr_expect(was_stopped || n == 0, "%d bytes", n);

@@ -1,0 +1,121 @@
+/* loop_guide.c - the arm led by hand: without torque, or carrying its own weight.
+ *
+ * In current mode every joint pushes with
+ *
+ *     tau = gravity g(q) - b dq + spring,
+ *
+ * g from the arm's description.  Joints that the network does not drive are held where they were
+ * by the spring, the others are pushed back when they leave their range; a joint faster than
+ * its limit, and all of them once a fault is latched, are braked five times as hard.  A fault
+ * never takes the weight away: an arm that falls is worse than one that floats.
+ *
+ * b and the spring are shares of a motor's full torque.  With a sample that is 10 ms old, the
+ * damping of a joint of inertia I stays damping as long as 10 ms b < I, and the spring k
+ * oscillates unless 10 ms k < b; both hold for the lightest joint of the arms in config/arms
+ * (0.006 kg m2 behind 4.1 N m).
+ */
+#include <math.h>
+#include <string.h>
+
+#include "daemon/loop_impl.h"
+
+enum { SETTLE_CYCLES = 20 }; /* without a sample: then the bus has other troubles */
+static const double DAMPING = 0.03;       /* of full torque, at full speed */
+static const double BRAKE = 5;            /* times that */
+static const double SPRING_per_rad = 2.0; /* full torque after half a radian */
+
+void loop_guide_lend(struct loop *l, int64_t now_ns)
+{
+    const bool is_moving = l->state == STATE_RUNNING || l->state == STATE_STOPPING ||
+                           l->state == STATE_LEARNING;
+    if (is_moving || !l->bus || !l->has_sample || l->is_returning) {
+        loop_post(l, &(struct loop_event){
+                         .type = EVENT_REFUSED, .t_ns = now_ns, .command = COMMAND_LEND});
+        return;
+    }
+    loop_post(
+        l, &(struct loop_event){.type = EVENT_BUS_LENT, .t_ns = now_ns, .bus = l->bus});
+    l->bus = NULL;
+    l->is_lent = true;
+}
+
+void loop_guide_return(struct loop *l, const struct loop_command *c)
+{
+    l->bus = c->bus;
+    l->mode = c->mode;
+    l->is_lent = false;
+    l->is_returning = true;
+    l->after_return = c->to;
+    l->cycles_without_sample = 0;
+    loop_motion_meet(l);
+}
+
+/* Torque is on again: the first command holds the pose as it was measured after that. */
+static void settle(struct loop *l, int64_t now_ns)
+{
+    const bool is_latched =
+        l->state == STATE_FAULT || l->state == STATE_ESTOP || l->state == STATE_STOPPING;
+    l->is_returning = false;
+    loop_motion_meet(l);
+    if (!is_latched)
+        loop_motion_set_state(l, l->after_return, now_ns);
+    loop_post(l, &(struct loop_event){
+                     .type = EVENT_BUS_BACK, .t_ns = now_ns, .faults = l->faults});
+}
+
+static void record(struct loop *l)
+{
+    struct loop_point p = {.t_ns = l->sample_ns};
+    memcpy(p.q_rad, l->sample.q_rad, sizeof(p.q_rad));
+    ring_push(l->points, &p); /* full: the service is gone */
+}
+
+void loop_guide_cycle(struct loop *l, int64_t now_ns)
+{
+    const bool is_silent = !l->bus || l->cycles_without_sample > SETTLE_CYCLES;
+    if (l->is_returning && (l->is_new || is_silent))
+        settle(l, now_ns);
+    else if (l->is_new && l->state == STATE_GUIDING)
+        record(l);
+}
+
+/* Share of the spring's full torque that a joint is pushed with. */
+static double spring(const struct loop *l, int k, double q_rad)
+{
+    double off_rad = 0.0;
+    if (k >= l->p.n_net)
+        off_rad = l->hold_rad[k] - q_rad;
+    else if (q_rad > (double)l->p.hi_rad[k])
+        off_rad = (double)l->p.hi_rad[k] - q_rad;
+    else if (q_rad < (double)l->p.lo_rad[k])
+        off_rad = (double)l->p.lo_rad[k] - q_rad;
+    return SPRING_per_rad * off_rad;
+}
+
+static void float_shares(struct loop *l, float *share)
+{
+    double q[ARM_MAX_JOINTS] = {0}, tau[ARM_MAX_JOINTS];
+    for (int k = 0; k < l->p.joints; k++)
+        q[k] = (double)l->sample.q_rad[k];
+    arm_gravity_Nm(l->arm, q, tau);
+    for (int k = 0; k < l->p.joints; k++) {
+        const double speed = (double)l->sample.dq_rad_s[k] / (double)l->p.v_max_rad_s[k];
+        const bool is_braked =
+            fabs(speed) > 1.0 || l->faults || k >= l->p.n_net || l->state == STATE_ESTOP;
+        const double weight = l->p.gravity * tau[k] / arm_torque_max_Nm(l->arm, k);
+        const double all =
+            weight - DAMPING * (is_braked ? BRAKE : 1.0) * speed + spring(l, k, q[k]);
+        share[k] = (float)fmin(fmax(all, -1.0), 1.0);
+    }
+}
+
+int loop_guide_send(struct loop *l, int64_t now_ns)
+{
+    float share[ARM_MAX_JOINTS] = {0};
+    if (l->mode == BUS_VELOCITY)
+        return bus_send(l->bus, now_ns, l->cmd_rad_s);
+    if (l->mode == BUS_LIMP)
+        return bus_send_idle(l->bus, now_ns);
+    float_shares(l, share);
+    return bus_send_load(l->bus, now_ns, share);
+}
