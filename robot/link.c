@@ -20,6 +20,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "robot/tty_baud.h"
+
 struct link {
     int fd;
     struct sp_port *port; /* NULL for a pseudo-terminal */
@@ -95,7 +97,7 @@ static int open_port(struct link *l, const char *real_path, int baud_Bd)
     return -code;
 }
 
-static int open_terminal(struct link *l, const char *real_path)
+static int open_terminal(struct link *l, const char *real_path, int baud_Bd)
 {
     struct termios t;
     l->fd = open(real_path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -106,7 +108,7 @@ static int open_terminal(struct link *l, const char *real_path)
         t.c_cflag |= CLOCAL | CREAD;
         t.c_cc[VMIN] = 1; /* reading 0 bytes then means the end, not a pause */
         t.c_cc[VTIME] = 0;
-        if (tcsetattr(l->fd, TCSANOW, &t) == 0)
+        if (tcsetattr(l->fd, TCSANOW, &t) == 0 && tty_baud_set(l->fd, baud_Bd) == 0)
             return 0;
     }
     const int code = errno;
@@ -130,7 +132,7 @@ static int open_any(struct link *l, const char *path, int baud_Bd)
     if (!realpath(path, real_path))
         return -errno;
     const int rc = is_kernel_port(real_path) ? open_port(l, real_path, baud_Bd)
-                                             : open_terminal(l, real_path);
+                                             : open_terminal(l, real_path, baud_Bd);
     if (rc < 0)
         return rc;
     /* against a second daemon; TIOCEXCL alone does not stop root */
