@@ -17,6 +17,11 @@ static const double HOLD_rad_s = 600;
 static const double NO_LOAD_rad_s = 6;  /* of files that do not say */
 static const double RESERVE_rad_s2 = 8; /* what a motor without figures can do at least */
 
+struct payload {
+    int body;
+    double mass_kg, com_m[3], quat[4], inertia_kgm2[3];
+};
+
 struct plant {
     mjModel *model;
     mjData *data;
@@ -25,6 +30,8 @@ struct plant {
     double inertia_kgm2[ARM_MAX_JOINTS], damping_free[ARM_MAX_JOINTS];
     double stiffness_free[ARM_MAX_JOINTS], spring_free_rad[ARM_MAX_JOINTS];
     bool is_held[ARM_MAX_JOINTS];
+    struct payload hand; /* the body of the tip, as the file has it */
+    double payload_kg;
 };
 
 static void describe_motor(struct plant *p, int k)
@@ -43,9 +50,21 @@ static void describe_motor(struct plant *p, int k)
         p->no_load_rad_s[k] = m->actuator_user[a * m->nuser_actuator];
 }
 
+static void remember_hand(struct plant *p)
+{
+    const mjModel *m = p->model;
+    struct payload *h = &p->hand;
+    h->body = m->site_bodyid[p->joints.tip_site];
+    h->mass_kg = m->body_mass[h->body];
+    memcpy(h->com_m, m->body_ipos + 3 * h->body, sizeof(h->com_m));
+    memcpy(h->quat, m->body_iquat + 4 * h->body, sizeof(h->quat));
+    memcpy(h->inertia_kgm2, m->body_inertia + 3 * h->body, sizeof(h->inertia_kgm2));
+}
+
 static void describe(struct plant *p)
 {
     mjModel *m = p->model;
+    remember_hand(p);
     m->opt.timestep = PLANT_STEP_us * 1e-6;
     m->opt.integrator = mjINT_IMPLICIT;
     m->opt.disableflags |= mjDSBL_ACTUATION;
@@ -185,4 +204,57 @@ void plant_step(struct plant *p, const double *tau_Nm)
             p->is_held[k] ? 0 : fmin(fmax(tau_Nm[k], -down), up);
     }
     mj_step(p->model, p->data);
+}
+
+/* Adds mass |d|^2 1 - d d^T: the inertia of a point at d. */
+static void add_point(double inertia[9], double mass_kg, const double d_m[3])
+{
+    const double square = mju_dot3(d_m, d_m);
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            inertia[3 * i + j] += mass_kg * ((i == j) * square - d_m[i] * d_m[j]);
+}
+
+/* Hand and point mass as one body: its mass, centre of mass and principal axes. */
+static void join(const struct payload *h, double mass_kg, const double at_m[3],
+                 struct payload *out)
+{
+    double axes[9], turned[9], inertia[9] = {0}, hand_m[3], point_m[3], eigvec[9];
+    out->mass_kg = h->mass_kg + mass_kg;
+    for (int i = 0; i < 3; i++)
+        out->com_m[i] = (h->mass_kg * h->com_m[i] + mass_kg * at_m[i]) / out->mass_kg;
+    mju_sub3(hand_m, h->com_m, out->com_m);
+    mju_sub3(point_m, at_m, out->com_m);
+    mju_quat2Mat(axes, h->quat);
+    for (int i = 0; i < 9; i++)
+        turned[i] = axes[i] * h->inertia_kgm2[i % 3];
+    mju_mulMatMatT(inertia, turned, axes, 3, 3, 3);
+    add_point(inertia, h->mass_kg, hand_m);
+    add_point(inertia, mass_kg, point_m);
+    mju_eig3(out->inertia_kgm2, eigvec, out->quat, inertia);
+}
+
+void plant_set_payload(struct plant *p, double mass_kg)
+{
+    mjModel *m = p->model;
+    struct payload now = p->hand;
+    const int body = now.body;
+    if (mass_kg == p->payload_kg)
+        return;
+    p->payload_kg = mass_kg;
+    if (mass_kg > 0)
+        join(&p->hand, mass_kg, m->site_pos + 3 * p->joints.tip_site, &now);
+    m->body_mass[body] = now.mass_kg;
+    memcpy(m->body_ipos + 3 * body, now.com_m, sizeof(now.com_m));
+    memcpy(m->body_iquat + 4 * body, now.quat, sizeof(now.quat));
+    memcpy(m->body_inertia + 3 * body, now.inertia_kgm2, sizeof(now.inertia_kgm2));
+    mjData *scratch = mj_makeData(m); /* mj_setConst moves the arm of its data */
+    if (scratch)
+        mj_setConst(m, scratch);
+    mj_deleteData(scratch);
+}
+
+double plant_payload_kg(const struct plant *p)
+{
+    return p->payload_kg;
 }

@@ -48,6 +48,10 @@ void plant_hold(struct plant *p, int joint);
 void plant_release(struct plant *p, int joint);
 bool plant_is_held(const struct plant *p, int joint);
 
+/* Slow.  A point mass at the tip, in place of the last one; 0 takes it away. */
+void plant_set_payload(struct plant *p, double mass_kg);
+double plant_payload_kg(const struct plant *p);
+
 /* Advances PLANT_STEP_us under tau_Nm[plant_joints].  Does not allocate. */
 void plant_step(struct plant *p, const double *tau_Nm);
 

@@ -11,6 +11,9 @@
 
 enum { OK = 0, AMBIENT_C = 25 };
 
+/* Where the processor of a 12 V servo gives up (assumed: a 5 V regulator drops out). */
+static const double BROWN_OUT_V = 5.5;
+
 int32_t servo_get(const struct servo *s, int addr)
 {
     int start;
@@ -104,6 +107,33 @@ uint8_t servo_id(const struct servo *s)
     return s->regs[DXL_ID];
 }
 
+int servo_model_number(const struct servo *s)
+{
+    return servo_get(s, DXL_MODEL_NUMBER);
+}
+
+int servo_mode(const struct servo *s)
+{
+    return s->regs[DXL_OPERATING_MODE];
+}
+
+uint8_t servo_errors(const struct servo *s)
+{
+    return s->regs[DXL_HARDWARE_ERROR_STATUS];
+}
+
+int servo_baud_Bd(const struct servo *s)
+{
+    static const int rates_Bd[] = {9600,    57600,   115200,  1000000,
+                                   2000000, 3000000, 4000000, 4500000};
+    return rates_Bd[s->regs[DXL_BAUD_RATE] & 7];
+}
+
+int64_t servo_return_delay_ns(const struct servo *s)
+{
+    return s->regs[DXL_RETURN_DELAY] * (int64_t)2000; /* unit 2 us */
+}
+
 bool servo_is_torque_on(const struct servo *s)
 {
     return s->regs[DXL_TORQUE_ENABLE];
@@ -112,6 +142,34 @@ bool servo_is_torque_on(const struct servo *s)
 bool servo_has_alert(const struct servo *s)
 {
     return s->regs[DXL_HARDWARE_ERROR_STATUS];
+}
+
+static void update_off(struct servo *s)
+{
+    s->is_off = s->is_browned_out || s->is_booting;
+    if (s->is_off)
+        leave_torque(s);
+}
+
+void servo_set_supply(struct servo *s, double supply_V)
+{
+    const bool was_browned_out = s->is_browned_out;
+    s->supply_V = supply_V;
+    s->is_browned_out = supply_V > 0 && supply_V < BROWN_OUT_V;
+    if (was_browned_out && !s->is_browned_out)
+        servo_reboot(s);
+    update_off(s);
+}
+
+void servo_set_booting(struct servo *s, bool is_booting)
+{
+    s->is_booting = is_booting;
+    update_off(s);
+}
+
+void servo_set_heat(struct servo *s, double heat_C)
+{
+    s->heat_C = heat_C;
 }
 
 void servo_feed_watchdog(struct servo *s)

@@ -43,7 +43,10 @@ struct servo {
     double up_s;                    /* since power-on or reboot */
     int turn_ticks;                 /* taken off by Clear */
     bool is_tripped;                /* watchdog 98 */
-    uint8_t pending[256];           /* Reg Write, carried out by Action */
+    bool is_off;                    /* deaf, dumb, no torque: one of the next two */
+    bool is_browned_out, is_booting;
+    double supply_V, heat_C; /* faults: what is at the plug, and inside; 0 normal */
+    uint8_t pending[256];    /* Reg Write, carried out by Action */
     int pending_addr, pending_len;
 };
 
@@ -63,9 +66,24 @@ int servo_factory_reset(struct servo *s, int option); /* 0xFF, 1 keep id, 2 and 
 /* Any instruction packet on the bus, whoever it is for. */
 void servo_feed_watchdog(struct servo *s);
 
+/* Faults.  Volts at the plug (0: as they should be); a servo that browns out is off, and
+ * boots when they come back.  A temperature forced upon it (0: none).  An overload. */
+void servo_set_supply(struct servo *s, double supply_V);
+void servo_set_heat(struct servo *s, double heat_C);
+void servo_trip_overload(struct servo *s);
+/* Off for a while, as in a reboot that takes its time. */
+void servo_set_booting(struct servo *s, bool is_booting);
+
 uint8_t servo_id(const struct servo *s);
+int servo_model_number(const struct servo *s);
+int servo_mode(const struct servo *s);
+uint8_t servo_errors(const struct servo *s); /* hardware error bits */
+int servo_baud_Bd(const struct servo *s);
+int64_t servo_return_delay_ns(const struct servo *s);
 bool servo_is_torque_on(const struct servo *s);
 bool servo_has_alert(const struct servo *s); /* hardware error status is not 0 */
+double servo_temperature_C(const struct servo *s);
+double servo_voltage_V(const struct servo *s); /* at the plug, under its load */
 
 /* One control step of dt_s (<= 1 ms); returns the torque in N m, 0 with torque off. */
 double servo_step(struct servo *s, double dt_s, const struct servo_motion *motion);

@@ -1,40 +1,17 @@
-/* servo_bus.c - see servo_bus.h.  Source: ROBOTIS e-manual, "DYNAMIXEL Protocol 2.0";
- * the cumulative CRCs inside a fast sync read are a reading of it, since the vendor's own
- * client checks the last one only. */
+/* servo_bus.c - see servo_bus.h: the chain; what its instructions do is in
+ * servo_bus_dxl.c. */
 #include "robot/servo_bus.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "robot/dxl.h"
-#include "robot/dxl_table.h"
-
-enum { MAX_SERVOS = 16, TX_LEN = 16384, MAX_REPLIES = 64 };
-
-struct reply {
-    int64_t due_ns;
-    int at, len; /* in tx */
-};
-
-struct servo_bus {
-    struct servo_bus_params params;
-    struct servo servo[MAX_SERVOS];
-    bool is_silent[MAX_SERVOS];
-    struct dxl_parser parser;
-    int64_t byte_ns, now_ns;
-    int64_t line_ns; /* when the line falls silent */
-    int64_t last_packet_ns;
-    uint64_t random;
-    uint8_t tx[TX_LEN];
-    struct reply reply[MAX_REPLIES];
-    int n_replies, sent; /* of the first reply */
-};
+#include "robot/servo_bus_impl.h"
 
 struct servo_bus *servo_bus_create(const struct servo_bus_params *p,
                                    const struct servo_params *servos)
 {
-    if (p->n < 1 || p->n > MAX_SERVOS || p->baud_Bd < 1) {
+    if (p->n < 1 || p->n > BUS_MAX_SERVOS || p->baud_Bd < 1) {
         errno = EINVAL;
         return NULL;
     }
@@ -42,17 +19,24 @@ struct servo_bus *servo_bus_create(const struct servo_bus_params *p,
     if (!bus)
         return NULL;
     bus->params = *p;
-    bus->byte_ns = 10 * (int64_t)1000000000 / p->baud_Bd; /* 8N1 */
+    bus->host_Bd = p->baud_Bd;
     bus->last_packet_ns = -1;
-    bus->random = p->seed;
-    for (int k = 0; k < p->n; k++)
+    servo_line_init(&bus->line, p->seed, p->is_instant);
+    for (int k = 0; k < p->n; k++) {
         servo_init(&bus->servo[k], &servos[k]);
+        bus->faults[k].answer_id = -1;
+    }
     return bus;
 }
 
 void servo_bus_destroy(struct servo_bus *bus)
 {
     free(bus);
+}
+
+int servo_bus_servos(const struct servo_bus *bus)
+{
+    return bus->params.n;
 }
 
 struct servo *servo_bus_servo(struct servo_bus *bus, int k)
@@ -65,8 +49,7 @@ int64_t servo_bus_last_packet_ns(const struct servo_bus *bus)
     return bus->last_packet_ns;
 }
 
-/* Index of a servo, or -1. */
-static int find(const struct servo_bus *bus, uint8_t id)
+int servo_bus_find(const struct servo_bus *bus, int id)
 {
     for (int k = 0; k < bus->params.n; k++)
         if (servo_id(&bus->servo[k]) == id)
@@ -74,327 +57,67 @@ static int find(const struct servo_bus *bus, uint8_t id)
     return -1;
 }
 
-void servo_bus_set_silent(struct servo_bus *bus, uint8_t id, bool is_silent)
+void servo_bus_set_faults(struct servo_bus *bus, int k, const struct servo_faults *f)
 {
-    const int k = find(bus, id);
-    if (k >= 0)
-        bus->is_silent[k] = is_silent;
+    bus->faults[k] = *f;
+}
+
+void servo_bus_set_baud(struct servo_bus *bus, int baud_Bd)
+{
+    bus->host_Bd = baud_Bd;
+}
+
+/* A UART reads a rate that is off by 3 % and no more. */
+bool servo_bus_hears(const struct servo_bus *bus, int k)
+{
+    const int own_Bd = servo_baud_Bd(&bus->servo[k]);
+    const double off = (double)bus->host_Bd / own_Bd - 1;
+    return !bus->servo[k].is_off && off < 0.03 && off > -0.03;
+}
+
+void servo_bus_note_packet(struct servo_bus *bus, int bytes, bool is_group_read)
+{
+    for (int k = 0; k < bus->params.n; k++)
+        if (servo_bus_hears(bus, k))
+            servo_feed_watchdog(&bus->servo[k]);
+    bus->last_packet_ns = bus->now_ns;
+    if (is_group_read && bus->params.before_group_read)
+        bus->now_ns = bus->params.before_group_read(bus->params.user);
+    servo_line_occupy(&bus->line, bus->now_ns, bytes, bus->host_Bd);
+}
+
+void servo_bus_say(struct servo_bus *bus, int k, const uint8_t *frame, int len)
+{
+    const struct servo *s = &bus->servo[k];
+    servo_line_put(&bus->line, servo_return_delay_ns(s), servo_baud_Bd(s),
+                   &bus->faults[k], frame, len);
+}
+
+uint8_t servo_bus_answer_id(const struct servo_bus *bus, int k)
+{
+    const int other = bus->faults[k].answer_id;
+    return other < 0 ? servo_id(&bus->servo[k]) : (uint8_t)other;
 }
 
 void servo_bus_clear_line(struct servo_bus *bus)
 {
-    memset(&bus->parser, 0, sizeof(bus->parser));
-    bus->n_replies = bus->sent = 0;
-}
-
-/* splitmix64 */
-static uint64_t next_random(struct servo_bus *bus)
-{
-    uint64_t z = bus->random += 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
-static bool happens(struct servo_bus *bus, double probability)
-{
-    return probability > 0 && (double)(next_random(bus) >> 11) * 0x1p-53 < probability;
-}
-
-/* Puts a frame on the line after delay_ns of silence; a lost one leaves a gap. */
-static void put_frame(struct servo_bus *bus, int64_t delay_ns, const uint8_t *frame,
-                      int len, bool is_lost)
-{
-    bus->line_ns += delay_ns + len * bus->byte_ns;
-    if (is_lost || happens(bus, bus->params.drop))
-        return;
-    const int last = bus->n_replies - 1;
-    const int at = bus->n_replies ? bus->reply[last].at + bus->reply[last].len : 0;
-    if (bus->n_replies == MAX_REPLIES || at + len > TX_LEN)
-        return; /* a host that floods the line: collisions */
-    memcpy(bus->tx + at, frame, (size_t)len);
-    if (happens(bus, bus->params.corrupt)) {
-        const uint64_t bit = next_random(bus) % (uint64_t)(8 * len);
-        bus->tx[at + (int)(bit / 8)] ^= (uint8_t)(1u << (bit % 8));
-    }
-    bus->reply[bus->n_replies++] =
-        (struct reply){.due_ns = bus->line_ns, .at = at, .len = len};
-}
-
-static int64_t return_delay_ns(const struct servo *s)
-{
-    return s->regs[DXL_RETURN_DELAY] * (int64_t)2000; /* unit 2 us */
-}
-
-/* The status packet of servo k, if its status return level (68) is at least level. */
-static void put_status(struct servo_bus *bus, int k, int level, int error,
-                       const uint8_t *params, int n)
-{
-    uint8_t frame[DXL_FRAME_MAX];
-    const struct servo *s = &bus->servo[k];
-    if (s->regs[DXL_STATUS_RETURN_LEVEL] < level)
-        return;
-    if (servo_has_alert(s))
-        error |= DXL_ALERT;
-    const int len =
-        dxl_encode_status(servo_id(s), (uint8_t)error, params, n, frame, sizeof(frame));
-    if (len > 0)
-        put_frame(bus, return_delay_ns(s), frame, len, bus->is_silent[k]);
-}
-
-static void answer_ping(struct servo_bus *bus, int k)
-{
-    const uint8_t params[3] = {SERVO_MODEL & 0xFF, SERVO_MODEL >> 8, SERVO_FIRMWARE};
-    put_status(bus, k, 0, 0, params, 3);
-}
-
-static void answer_read(struct servo_bus *bus, int k, int addr, int len)
-{
-    uint8_t data[SERVO_TABLE_LEN];
-    const int error = servo_read(&bus->servo[k], addr, len, data);
-    put_status(bus, k, 1, error, data, error ? 0 : len);
-}
-
-/* Broadcast ping: in the order of ids. */
-static void answer_pings(struct servo_bus *bus)
-{
-    for (int id = 0; id <= DXL_ID_MAX; id++)
-        for (int k = 0; k < bus->params.n; k++)
-            if (servo_id(&bus->servo[k]) == id)
-                answer_ping(bus, k);
-}
-
-static int clear(struct servo *s, const struct dxl_packet *p)
-{
-    static const uint8_t magic[] = {0x01, 0x44, 0x58, 0x4C, 0x22};
-    if (p->n != sizeof(magic))
-        return DXL_ERROR_LENGTH;
-    return memcmp(p->params, magic, sizeof(magic)) ? DXL_ERROR_RANGE
-                                                   : servo_clear_turns(s);
-}
-
-static int write_params(struct servo *s, const struct dxl_packet *p)
-{
-    if (p->n < 3)
-        return DXL_ERROR_LENGTH;
-    const int addr = dxl_get_u16(p->params);
-    return p->instruction == DXL_WRITE
-               ? servo_write(s, addr, p->params + 2, p->n - 2)
-               : servo_write_later(s, addr, p->params + 2, p->n - 2);
-}
-
-static int factory_reset(struct servo *s, const struct dxl_packet *p)
-{
-    if (p->n != 1)
-        return DXL_ERROR_LENGTH;
-    if (p->id == DXL_BROADCAST && p->params[0] == 0xFF)
-        return DXL_ERROR_RANGE; /* refused since firmware 42: all ids would be equal */
-    return servo_factory_reset(s, p->params[0]);
-}
-
-/* One instruction for one servo.  It answers when it was addressed by its own id, with the
- * id that it had. */
-static void obey(struct servo_bus *bus, int k, const struct dxl_packet *p)
-{
-    struct servo *s = &bus->servo[k];
-    int error = DXL_ERROR_INSTRUCTION;
-    switch (p->instruction) {
-    case DXL_WRITE:
-    case DXL_REG_WRITE:
-        error = write_params(s, p);
-        break;
-    case DXL_ACTION:
-        error = servo_action(s);
-        break;
-    case DXL_FACTORY_RESET:
-        error = factory_reset(s, p);
-        break;
-    case DXL_REBOOT:
-        servo_reboot(s);
-        error = 0;
-        break;
-    case DXL_CLEAR:
-        error = clear(s, p);
-        break;
-    }
-    if (p->id != DXL_BROADCAST)
-        put_status(bus, k, 2, error, NULL, 0);
-}
-
-static void obey_addressed(struct servo_bus *bus, const struct dxl_packet *p)
-{
-    for (int k = 0; k < bus->params.n; k++) {
-        if (p->id != DXL_BROADCAST && p->id != servo_id(&bus->servo[k]))
-            continue;
-        if (p->instruction == DXL_PING)
-            answer_ping(bus, k);
-        else if (p->instruction == DXL_READ && p->n == 4)
-            answer_read(bus, k, dxl_get_u16(p->params), dxl_get_u16(p->params + 2));
-        else if (p->instruction == DXL_READ)
-            put_status(bus, k, 1, DXL_ERROR_LENGTH, NULL, 0);
-        else
-            obey(bus, k, p);
-        if (p->id != DXL_BROADCAST)
-            return;
-    }
-}
-
-static void sync_read(struct servo_bus *bus, const struct dxl_packet *p)
-{
-    for (int i = 4; i < p->n; i++) {
-        const int k = find(bus, p->params[i]);
-        if (k >= 0)
-            answer_read(bus, k, dxl_get_u16(p->params), dxl_get_u16(p->params + 2));
-    }
-}
-
-static void sync_write(struct servo_bus *bus, const struct dxl_packet *p)
-{
-    if (p->n < 4)
-        return;
-    const int addr = dxl_get_u16(p->params), len = dxl_get_u16(p->params + 2);
-    for (int at = 4; at + 1 + len <= p->n; at += 1 + len) {
-        const int k = find(bus, p->params[at]);
-        if (k >= 0)
-            servo_write(&bus->servo[k], addr, p->params + at + 1, len);
-    }
-}
-
-static void bulk_read(struct servo_bus *bus, const struct dxl_packet *p)
-{
-    for (int at = 0; at + 5 <= p->n; at += 5) {
-        const uint8_t *block = p->params + at;
-        const int k = find(bus, block[0]);
-        if (k >= 0)
-            answer_read(bus, k, dxl_get_u16(block + 1), dxl_get_u16(block + 3));
-    }
-}
-
-static void bulk_write(struct servo_bus *bus, const struct dxl_packet *p)
-{
-    for (int at = 0; at + 5 <= p->n;) {
-        const uint8_t *block = p->params + at;
-        const int len = dxl_get_u16(block + 3), k = find(bus, block[0]);
-        if (at + 5 + len > p->n)
-            return;
-        if (k >= 0)
-            servo_write(&bus->servo[k], dxl_get_u16(block + 1), block + 5, len);
-        at += 5 + len;
-    }
-}
-
-/* Appends one device's ERR ID DATA CRC to the body of a fast sync read reply; returns its
- * length, or -1 when the device does not answer and the frame stays a torso. */
-static int append_fast(struct servo_bus *bus, uint8_t id, int addr, int len, uint8_t *at)
-{
-    const int k = find(bus, id);
-    if (k < 0 || bus->is_silent[k])
-        return -1;
-    memset(at + 2, 0, (size_t)len);
-    const int error = servo_read(&bus->servo[k], addr, len, at + 2);
-    at[0] = (uint8_t)(error | (servo_has_alert(&bus->servo[k]) ? DXL_ALERT : 0));
-    at[1] = id;
-    return len + 2;
-}
-
-/* All devices in one frame: 55, then ERR ID DATA CRC of each, each CRC over all before. */
-static void fast_sync_read(struct servo_bus *bus, const struct dxl_packet *p)
-{
-    uint8_t raw[DXL_FRAME_MAX] = {0xFF, 0xFF, 0xFD, 0x00, DXL_BROADCAST},
-            frame[DXL_FRAME_MAX];
-    const int n = p->n - 4;
-    if (n < 1)
-        return;
-    const int addr = dxl_get_u16(p->params), len = dxl_get_u16(p->params + 2);
-    const int body = 1 + n * (len + 4); /* 55 and the devices with their CRCs */
-    if (len < 1 || 7 + body > DXL_FRAME_MAX)
-        return;
-    dxl_put_16(raw + 5, (uint32_t)body);
-    raw[7] = DXL_STATUS;
-    int end = 8;
-    for (int i = 0; i < n; i++) {
-        const int more = append_fast(bus, p->params[4 + i], addr, len, raw + end);
-        if (more < 0)
-            return;
-        end += more;
-        if (i + 1 == n)
-            break; /* the last CRC is the frame's own */
-        dxl_put_16(raw + end, dxl_crc(0, raw, (size_t)end));
-        end += 2;
-    }
-    const int size =
-        dxl_encode_status(DXL_BROADCAST, raw[8], raw + 9, end - 9, frame, sizeof(frame));
-    if (size > 0)
-        put_frame(bus, return_delay_ns(&bus->servo[find(bus, p->params[4])]), frame, size,
-                  false);
-}
-
-static void handle(struct servo_bus *bus, const struct dxl_packet *p)
-{
-    const uint8_t what = p->instruction;
-    if (what == DXL_SYNC_READ)
-        sync_read(bus, p);
-    else if (what == DXL_FAST_SYNC_READ)
-        fast_sync_read(bus, p);
-    else if (what == DXL_SYNC_WRITE)
-        sync_write(bus, p);
-    else if (what == DXL_BULK_READ)
-        bulk_read(bus, p);
-    else if (what == DXL_BULK_WRITE)
-        bulk_write(bus, p);
-    else if (what == DXL_PING && p->id == DXL_BROADCAST)
-        answer_pings(bus);
-    else if (what != DXL_READ || p->id != DXL_BROADCAST)
-        obey_addressed(bus, p);
-}
-
-static void take_packet(struct servo_bus *bus, const struct dxl_packet *p)
-{
-    const bool is_group_read = p->instruction == DXL_SYNC_READ ||
-                               p->instruction == DXL_FAST_SYNC_READ ||
-                               p->instruction == DXL_BULK_READ;
-    for (int k = 0; k < bus->params.n; k++)
-        servo_feed_watchdog(&bus->servo[k]);
-    bus->last_packet_ns = bus->now_ns;
-    if (is_group_read && bus->params.before_sync_read)
-        bus->now_ns = bus->params.before_sync_read(bus->params.user);
-    if (bus->line_ns < bus->now_ns)
-        bus->line_ns = bus->now_ns;
-    bus->line_ns += bus->parser.used * bus->byte_ns;
-    handle(bus, p);
+    memset(&bus->dxl, 0, sizeof(bus->dxl));
+    servo_line_clear(&bus->line);
 }
 
 void servo_bus_receive(struct servo_bus *bus, int64_t t_ns, const uint8_t *bytes,
                        size_t len)
 {
-    struct dxl_packet packet;
-    int n = (int)len;
     bus->now_ns = t_ns > bus->now_ns ? t_ns : bus->now_ns;
-    while (dxl_parse(&bus->parser, &bytes, &n, &packet))
-        if (packet.instruction != DXL_STATUS) /* only another device says this */
-            take_packet(bus, &packet);
+    servo_bus_receive_dxl(bus, bytes, (int)len);
 }
 
 int64_t servo_bus_due_ns(const struct servo_bus *bus)
 {
-    return bus->n_replies ? bus->reply[0].due_ns : INT64_MAX;
+    return servo_line_due_ns(&bus->line);
 }
 
 size_t servo_bus_transmit(struct servo_bus *bus, int64_t t_ns, uint8_t *out, size_t cap)
 {
-    size_t n = 0;
-    int done = 0;
-    while (done < bus->n_replies && bus->reply[done].due_ns <= t_ns && n < cap) {
-        const struct reply *r = &bus->reply[done];
-        const size_t left = (size_t)(r->len - bus->sent),
-                     take = left < cap - n ? left : cap - n;
-        memcpy(out + n, bus->tx + r->at + bus->sent, take);
-        n += take;
-        bus->sent = take == left ? 0 : bus->sent + (int)take;
-        done += take == left;
-    }
-    bus->n_replies -= done;
-    memmove(bus->reply, bus->reply + done,
-            (size_t)bus->n_replies * sizeof(bus->reply[0]));
-    return n;
+    return servo_line_take(&bus->line, t_ns, out, cap);
 }

@@ -1,11 +1,11 @@
-/* servo_bus.h - a chain of emulated Dynamixel X servos on one half-duplex line.
+/* servo_bus.h - a chain of emulated servos on one half-duplex line.
  *
  * Bytes in, bytes out, at simulated times: a reply is due after the bytes of its request,
- * the servo's return delay (register 9) and its own bytes have passed at baud_Bd; devices
- * of a sync or bulk read follow one another, a silent one leaves a gap.  Answers ping,
- * read, write, reg write, action, factory reset, reboot, clear, sync read and write, bulk
- * read and write, fast sync read (e-manual, protocol 2.0).  A packet with a wrong CRC is
- * ignored by all, as real chains do.
+ * the servo's return delay and its own bytes have passed at the servo's own rate.  A servo
+ * set to another rate than the host hears nothing.  Devices of a sync or bulk read follow
+ * one another; a silent one leaves a gap.  Answers ping, read, write, reg write, action,
+ * factory reset, reboot, clear, sync read and write, bulk read and write, fast sync read
+ * (e-manual, protocol 2.0).
  */
 #ifndef ROBOT_SERVO_BUS_H
 #define ROBOT_SERVO_BUS_H
@@ -15,15 +15,16 @@
 #include <stdint.h>
 
 #include "robot/servo.h"
+#include "robot/servo_line.h" /* struct servo_faults */
 
 struct servo_bus_params {
-    int n; /* servos, 1..16 */
-    int baud_Bd;
-    uint64_t seed;        /* of the losses below */
-    double drop, corrupt; /* probability that a reply is lost, or has a flipped bit */
-    /* NULL, or called before a (fast) sync read is answered: lock-step time advances here;
-     * returns the new time */
-    int64_t (*before_sync_read)(void *user);
+    int n;           /* servos, 1..16 */
+    int baud_Bd;     /* of the host at first */
+    uint64_t seed;   /* of what the faults draw */
+    bool is_instant; /* lock-step: bytes take no time */
+    /* NULL, or called before a sync or bulk read is answered: lock-step time advances
+     * here; returns the new time */
+    int64_t (*before_group_read)(void *user);
     void *user;
 };
 
@@ -34,8 +35,17 @@ struct servo_bus *servo_bus_create(const struct servo_bus_params *p,
                                    const struct servo_params *servos);
 void servo_bus_destroy(struct servo_bus *bus); /* NULL is fine */
 
+int servo_bus_servos(const struct servo_bus *bus);
 /* The k-th servo, k = 0..n-1; owned by the bus. */
 struct servo *servo_bus_servo(struct servo_bus *bus, int k);
+/* Its index, or -1. */
+int servo_bus_find(const struct servo_bus *bus, int id);
+
+/* What happens to the replies of the k-th servo from now on. */
+void servo_bus_set_faults(struct servo_bus *bus, int k, const struct servo_faults *f);
+
+/* The host talks at this rate from now on. */
+void servo_bus_set_baud(struct servo_bus *bus, int baud_Bd);
 
 /* Bytes from the host at t_ns (never less than before). */
 void servo_bus_receive(struct servo_bus *bus, int64_t t_ns, const uint8_t *bytes,
@@ -49,9 +59,6 @@ int64_t servo_bus_due_ns(const struct servo_bus *bus);
 
 /* When the last valid instruction packet came, or -1. */
 int64_t servo_bus_last_packet_ns(const struct servo_bus *bus);
-
-/* A silent servo hears and obeys but does not answer. */
-void servo_bus_set_silent(struct servo_bus *bus, uint8_t id, bool is_silent);
 
 /* The plug was pulled: half a packet and unsent replies are gone. */
 void servo_bus_clear_line(struct servo_bus *bus);

@@ -50,6 +50,17 @@ static int32_t share_of(double share, int full)
     return (int32_t)lround(fmin(fmax(share, -1), 1) * full);
 }
 
+double servo_temperature_C(const struct servo *s)
+{
+    return s->heat_C > s->temperature_C ? s->heat_C : s->temperature_C;
+}
+
+double servo_voltage_V(const struct servo *s)
+{
+    const double supply_V = s->supply_V > 0 ? s->supply_V : SUPPLY_V;
+    return fmax(supply_V - SAG_V * fabs(s->tau_Nm / s->params.tau_max_Nm), 0);
+}
+
 void servo_refresh(struct servo *s)
 {
     const double load = s->tau_Nm / s->params.tau_max_Nm;
@@ -69,9 +80,8 @@ void servo_refresh(struct servo *s)
     servo_set(s, DXL_VELOCITY_TRAJECTORY,
               (int32_t)lround(s->v_traj_rad_s / DXL_VELOCITY_rad_s));
     servo_set(s, DXL_POSITION_TRAJECTORY, ticks_of(s, s->q_traj_rad));
-    servo_set(s, DXL_PRESENT_INPUT_VOLTAGE,
-              (int32_t)lround(10 * (SUPPLY_V - SAG_V * fabs(load))));
-    servo_set(s, DXL_PRESENT_TEMPERATURE, (int32_t)lround(s->temperature_C));
+    servo_set(s, DXL_PRESENT_INPUT_VOLTAGE, (int32_t)lround(10 * servo_voltage_V(s)));
+    servo_set(s, DXL_PRESENT_TEMPERATURE, (int32_t)lround(servo_temperature_C(s)));
 }
 
 static double towards(double from, double to, double step)
@@ -174,18 +184,36 @@ static void watch_bus(struct servo *s, double dt_s)
     servo_set(s, DXL_GOAL_POSITION, servo_get(s, DXL_PRESENT_POSITION));
 }
 
+/* Bits that shut the motor down stay until a reboot, others as long as their reason. */
+static void raise_error(struct servo *s, uint8_t bits)
+{
+    const uint8_t mask = s->regs[DXL_SHUTDOWN];
+    uint8_t *error = &s->regs[DXL_HARDWARE_ERROR_STATUS];
+    *error = (*error & mask) | bits;
+    if (*error & mask)
+        s->regs[DXL_TORQUE_ENABLE] = 0;
+}
+
+void servo_trip_overload(struct servo *s)
+{
+    raise_error(s, s->regs[DXL_HARDWARE_ERROR_STATUS] | DXL_HW_OVERLOAD);
+}
+
 static void watch_hardware(struct servo *s, double dt_s)
 {
     const double load = s->tau_Nm / s->params.tau_max_Nm;
+    const double volts_V = servo_voltage_V(s);
+    uint8_t bits = 0;
     s->temperature_C +=
         dt_s / HEATING_s * (AMBIENT_C + HEATING_C * load * load - s->temperature_C);
-    uint8_t *error = &s->regs[DXL_HARDWARE_ERROR_STATUS];
-    if (s->temperature_C > s->regs[DXL_TEMPERATURE_LIMIT])
-        *error |= DXL_HW_OVERHEAT;
+    if (servo_temperature_C(s) > s->regs[DXL_TEMPERATURE_LIMIT])
+        bits |= DXL_HW_OVERHEAT;
+    if (10 * volts_V < servo_get(s, DXL_MIN_VOLTAGE_LIMIT) ||
+        10 * volts_V > servo_get(s, DXL_MAX_VOLTAGE_LIMIT))
+        bits |= DXL_HW_VOLTAGE;
     if (s->strain_s > STRAIN_s)
-        *error |= DXL_HW_OVERLOAD;
-    if (*error & s->regs[DXL_SHUTDOWN])
-        s->regs[DXL_TORQUE_ENABLE] = 0;
+        bits |= DXL_HW_OVERLOAD;
+    raise_error(s, bits);
 }
 
 double servo_step(struct servo *s, double dt_s, const struct servo_motion *motion)
@@ -196,8 +224,9 @@ double servo_step(struct servo *s, double dt_s, const struct servo_motion *motio
     s->motion.tau_up_Nm = sign > 0 ? motion->tau_up_Nm : motion->tau_down_Nm;
     s->motion.tau_down_Nm = sign > 0 ? motion->tau_down_Nm : motion->tau_up_Nm;
     s->up_s += dt_s;
-    watch_hardware(s, dt_s);
-    if (!servo_is_torque_on(s)) {
+    if (!s->is_off)
+        watch_hardware(s, dt_s);
+    if (s->is_off || !servo_is_torque_on(s)) {
         s->tau_Nm = s->integral_Nm = s->v_traj_rad_s = s->strain_s = 0;
         s->q_traj_rad = s->motion.q_rad;
         return 0;

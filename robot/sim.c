@@ -14,6 +14,8 @@ struct sim {
     int64_t t_ns;
     double tau_Nm[ARM_MAX_JOINTS];
     int n_servos;
+    bool is_on_stand[ARM_MAX_JOINTS];
+    struct sim_inject inject;
     FILE *log; /* not ours; NULL none */
 };
 
@@ -49,12 +51,23 @@ static struct servo_bus *make_bus(struct sim *sim)
         .n = sim->n_servos,
         .baud_Bd = p->baud_Bd,
         .seed = p->seed,
-        .drop = p->drop,
-        .corrupt = p->corrupt,
-        .before_sync_read = p->is_lockstep ? step_cycle : NULL,
+        .is_instant = p->is_lockstep,
+        .before_group_read = p->is_lockstep ? step_cycle : NULL,
         .user = sim,
     };
     return servo_bus_create(&bus, servos);
+}
+
+static bool inject_first(struct sim *sim, char *err, size_t err_len)
+{
+    const struct sim_params *p = &sim->params;
+    sim->inject.bus = sim->bus;
+    sim->inject.plant = sim->plant;
+    for (int k = 0; k < p->n_faults; k++)
+        if (!sim_inject_add(&sim->inject, &p->fault[k], 0, err, err_len))
+            return false;
+    sim_inject_step(&sim->inject, 0);
+    return true;
 }
 
 struct sim *sim_open(const struct sim_params *p, char *err, size_t err_len)
@@ -76,12 +89,17 @@ struct sim *sim_open(const struct sim_params *p, char *err, size_t err_len)
     }
     sim->n_servos = p->n_ids ? p->n_ids : joints;
     for (int k = 0; k < joints; k++)
-        if (p->has_stand || k >= sim->n_servos)
+        if (p->has_stand || k >= sim->n_servos) {
             plant_hold(sim->plant, k);
+            sim->is_on_stand[k] = true;
+        }
     sim->bus = make_bus(sim);
-    if (sim->bus)
+    if (!sim->bus) {
+        snprintf(err, err_len, "%s: out of memory", p->model);
+        goto fail;
+    }
+    if (inject_first(sim, err, err_len))
         return sim;
-    snprintf(err, err_len, "%s: out of memory", p->model);
 fail:
     sim_close(sim);
     return NULL;
@@ -139,32 +157,41 @@ int64_t sim_time_ns(const struct sim *sim)
     return sim->t_ns;
 }
 
-static bool is_during(const struct sim_fault *f, int64_t t_ns)
+static double now_s(const struct sim *sim)
 {
-    const double t_s = (double)t_ns / 1e9;
-    return t_s >= f->t_s && t_s < f->t_s + f->hold_s;
+    return (double)sim->t_ns / 1e9;
 }
 
-static void apply_faults(struct sim *sim)
+bool sim_add_fault(struct sim *sim, const struct sim_fault *f, char *err, size_t err_len)
 {
-    for (int k = 0; k < sim->params.n_faults; k++) {
-        const struct sim_fault *f = &sim->params.fault[k];
-        if (f->kind == SIM_SILENT &&
-            is_during(f, sim->t_ns) != is_during(f, sim->t_ns - STEP_ns))
-            servo_bus_set_silent(sim->bus, f->id, is_during(f, sim->t_ns));
-    }
+    if (!sim_inject_add(&sim->inject, f, now_s(sim), err, err_len))
+        return false;
+    sim_inject_step(&sim->inject, now_s(sim));
+    return true;
+}
+
+int sim_clear_faults(struct sim *sim, const struct sim_fault *f)
+{
+    return sim_inject_clear(&sim->inject, f);
 }
 
 bool sim_is_unplugged(const struct sim *sim, int64_t *end_ns)
 {
-    for (int k = 0; k < sim->params.n_faults; k++) {
-        const struct sim_fault *f = &sim->params.fault[k];
-        if (f->kind != SIM_UNPLUG || !is_during(f, sim->t_ns))
-            continue;
-        *end_ns = (int64_t)((f->t_s + f->hold_s) * 1e9) + STEP_ns;
-        return true;
-    }
-    return false;
+    double end_s;
+    if (!sim_inject_is_unplugged(&sim->inject, &end_s))
+        return false;
+    *end_ns = end_s < 0 ? INT64_MAX : (int64_t)(end_s * 1e9) + STEP_ns;
+    return true;
+}
+
+/* A joint is held while it stands on its stand, or is blocked. */
+static void hold_or_release(struct sim *sim, int k)
+{
+    const bool is_held = sim->is_on_stand[k] || sim->inject.is_stalled[k];
+    if (is_held && !plant_is_held(sim->plant, k))
+        plant_hold(sim->plant, k);
+    else if (!is_held && plant_is_held(sim->plant, k))
+        plant_release(sim->plant, k);
 }
 
 static void step(struct sim *sim)
@@ -178,8 +205,9 @@ static void step(struct sim *sim)
             .tau_down_Nm = plant_tau_limit_Nm(sim->plant, k, -1),
         };
         sim->tau_Nm[k] = servo_step(servo, STEP_ns * 1e-9, &motion);
-        if (servo_is_torque_on(servo) && plant_is_held(sim->plant, k))
-            plant_release(sim->plant, k);
+        if (servo_is_torque_on(servo))
+            sim->is_on_stand[k] = false;
+        hold_or_release(sim, k);
     }
     plant_step(sim->plant, sim->tau_Nm);
     sim->t_ns += STEP_ns;
@@ -189,8 +217,40 @@ void sim_advance(struct sim *sim, int64_t until_ns)
 {
     while (sim->t_ns + STEP_ns <= until_ns) {
         step(sim);
-        apply_faults(sim);
+        sim_inject_step(&sim->inject, now_s(sim));
         if (sim->log && sim->t_ns % LOG_ns == 0)
             write_log(sim);
     }
+}
+
+static int print_servo(const struct sim *sim, int k, char *out, size_t len)
+{
+    struct servo *s = servo_bus_servo(sim->bus, k);
+    return snprintf(out, len,
+                    "%s{\"id\":%d,\"model\":%d,\"mode\":%d,\"torque_on\":%s,\"error\":%d,"
+                    "\"q_rad\":%.6f,\"dq_rad_s\":%.6f,\"tau_Nm\":%.4f,\"temp_C\":%.1f,"
+                    "\"volts_V\":%.2f}",
+                    k ? "," : "", servo_id(s), servo_model_number(s), servo_mode(s),
+                    servo_is_torque_on(s) ? "true" : "false", servo_errors(s),
+                    plant_q_rad(sim->plant, k), plant_dq_rad_s(sim->plant, k),
+                    sim->tau_Nm[k], servo_temperature_C(s), servo_voltage_V(s));
+}
+
+int sim_print_status(const struct sim *sim, bool is_plugged, char *out, size_t len)
+{
+    int n = snprintf(out, len,
+                     "{\"ok\":true,\"t_s\":%.4f,\"plugged\":%s,\"payload_kg\":%g,"
+                     "\"contacts\":%d,\"faults\":[",
+                     now_s(sim), is_plugged ? "true" : "false",
+                     plant_payload_kg(sim->plant), plant_contacts(sim->plant));
+    for (int i = 0; i < sim->inject.n && n < (int)len; i++) {
+        char spec[128];
+        sim_fault_print(&sim->inject.item[i].fault, spec, sizeof(spec));
+        n += snprintf(out + n, len - (size_t)n, "%s\"%s\"", i ? "," : "", spec);
+    }
+    if (n < (int)len)
+        n += snprintf(out + n, len - (size_t)n, "],\"servos\":[");
+    for (int k = 0; k < sim->n_servos && n < (int)len; k++)
+        n += print_servo(sim, k, out + n, len - (size_t)n);
+    return n < (int)len ? n + snprintf(out + n, len - (size_t)n, "]}") : n;
 }

@@ -15,15 +15,7 @@
 
 #include "robot/arm.h" /* ARM_MAX_JOINTS */
 #include "robot/servo_bus.h"
-
-enum { SIM_MAX_FAULTS = 16 };
-
-/* From t_s for hold_s seconds of simulated time. */
-struct sim_fault {
-    enum { SIM_UNPLUG, SIM_SILENT } kind;
-    uint8_t id; /* SIM_SILENT */
-    double t_s, hold_s;
-};
+#include "robot/sim_inject.h" /* SIM_MAX_FAULTS, struct sim_fault */
 
 struct sim_params {
     const char *model;          /* MJCF file */
@@ -31,7 +23,6 @@ struct sim_params {
     uint8_t id[ARM_MAX_JOINTS]; /* of the first n_ids joints */
     int baud_Bd;
     uint64_t seed;
-    double drop, corrupt; /* see servo_bus.h */
     bool is_lockstep, has_stand;
     int cycle_us; /* lock-step: one sync read; a multiple of PLANT_STEP_us */
     int n_faults;
@@ -56,7 +47,18 @@ int64_t sim_time_ns(const struct sim *sim);
 /* Steps until the next step would pass until_ns. */
 void sim_advance(struct sim *sim, int64_t until_ns);
 
-/* True while an unplug fault wants the line dead; *end_ns is when it is over. */
+/* A fault at run time.  False with a sentence in err. */
+bool sim_add_fault(struct sim *sim, const struct sim_fault *f, char *err, size_t err_len);
+/* Ends faults of a kind (and id), or all (NULL); returns how many. */
+int sim_clear_faults(struct sim *sim, const struct sim_fault *f);
+
+/* True while an unplug fault wants the line dead; *end_ns is when it is over, INT64_MAX
+ * when it waits to be cleared. */
 bool sim_is_unplugged(const struct sim *sim, int64_t *end_ns);
+
+/* One JSON object: t_s, plugged, payload_kg, contacts, faults [specs], and of each servo id,
+ * model, mode, torque_on, error (its bits), q_rad, dq_rad_s, tau_Nm, temp_C, volts_V.
+ * Returns its length as snprintf does. */
+int sim_print_status(const struct sim *sim, bool is_plugged, char *out, size_t len);
 
 #endif

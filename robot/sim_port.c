@@ -10,6 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "robot/tty_baud.h"
+
 /* mkdir -p of the folder that path is in. */
 static int make_folder(const char *path)
 {
@@ -56,7 +58,9 @@ static int open_pty(struct sim_port *port)
     if (port->slave < 0 || tcgetattr(port->slave, &raw))
         return -errno;
     cfmakeraw(&raw);
-    return tcsetattr(port->slave, TCSANOW, &raw) ? -errno : 0;
+    if (tcsetattr(port->slave, TCSANOW, &raw))
+        return -errno;
+    return tty_baud_set(port->slave, port->baud_Bd);
 }
 
 static void close_pty(struct sim_port *port)
@@ -95,9 +99,10 @@ void sim_port_unplug(struct sim_port *port)
     close_pty(port);
 }
 
-int sim_port_open(struct sim_port *port, const char *link_path)
+int sim_port_open(struct sim_port *port, const char *link_path, int baud_Bd)
 {
     memset(port, 0, sizeof(*port));
+    port->baud_Bd = baud_Bd;
     port->master = port->slave = -1;
     if (strlen(link_path) >= sizeof(port->link))
         return -ENAMETOOLONG;
@@ -114,6 +119,11 @@ void sim_port_close(struct sim_port *port)
 bool sim_port_is_plugged(const struct sim_port *port)
 {
     return port->master >= 0;
+}
+
+int sim_port_baud_Bd(const struct sim_port *port)
+{
+    return sim_port_is_plugged(port) ? tty_baud_get(port->master) : 0;
 }
 
 ssize_t sim_port_read(struct sim_port *port, void *buf, size_t len)

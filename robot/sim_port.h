@@ -15,17 +15,21 @@
 struct sim_port {
     char link[256], device[64];
     int master,
-        slave; /* -1 unplugged.  The slave stays open: the port outlives clients */
+        slave;   /* -1 unplugged.  The slave stays open: the port outlives clients */
+    int baud_Bd; /* what a fresh pseudo-terminal is set to */
 };
 
 /* Slow.  0, or -errno: -EEXIST when link_path is something other than a symlink.  Makes the
  * link's folder when it is missing. */
-int sim_port_open(struct sim_port *port, const char *link_path);
+int sim_port_open(struct sim_port *port, const char *link_path, int baud_Bd);
 void sim_port_close(struct sim_port *port); /* slow */
 
 int sim_port_plug(struct sim_port *port);    /* slow.  0 or -errno */
 void sim_port_unplug(struct sim_port *port); /* slow */
 bool sim_port_is_plugged(const struct sim_port *port);
+
+/* The rate that the client has set, or 0. */
+int sim_port_baud_Bd(const struct sim_port *port);
 
 /* Bytes that were waiting, 0 for none (or unplugged), or -errno.  Does not block. */
 ssize_t sim_port_read(struct sim_port *port, void *buf, size_t len);

@@ -14,8 +14,9 @@ enum { BAUD_Bd = 1000000, BYTE_ns = 10000 };
 
 static struct servo_bus *open_bus(double drop, double corrupt)
 {
-    const struct servo_bus_params p = {
-        .n = 3, .baud_Bd = BAUD_Bd, .seed = 1, .drop = drop, .corrupt = corrupt};
+    const struct servo_bus_params p = {.n = 3, .baud_Bd = BAUD_Bd, .seed = 1};
+    const struct servo_faults faults = {
+        .drop = drop, .corrupt = corrupt, .answer_id = -1};
     struct servo_params servos[3];
     for (int k = 0; k < 3; k++)
         servos[k] = (struct servo_params){.id = (uint8_t)(k + 1),
@@ -24,6 +25,8 @@ static struct servo_bus *open_bus(double drop, double corrupt)
                                           .inertia_kgm2 = 0.01};
     struct servo_bus *bus = servo_bus_create(&p, servos);
     cr_assert(ne(ptr, bus, NULL));
+    for (int k = 0; k < 3; k++)
+        servo_bus_set_faults(bus, k, &faults);
     return bus;
 }
 
@@ -194,7 +197,8 @@ Test(robot_servo_bus, a_silent_servo_leaves_a_gap)
 {
     struct servo_bus *bus = open_bus(0, 0);
     set_position(servo_bus_servo(bus, 1), 2079);
-    servo_bus_set_silent(bus, 1, true);
+    const struct servo_faults silent = {.is_silent = true, .answer_id = -1};
+    servo_bus_set_faults(bus, 0, &silent);
     expect_answer(bus, "FF FF FD 00 FE 09 00 82 84 00 04 00 01 02 CE FA",
                   "FF FF FD 00 02 08 00 55 00 1F 08 00 00 BA BE");
     expect_answer(bus, "FF FF FD 00 FE 09 00 8A 84 00 04 00 01 02 4D 72", "");
@@ -269,6 +273,7 @@ Test(robot_servo_bus, survives_every_frame)
         servo_factory_reset(servo_bus_servo(bus, k), 0xFF);
         servo_bus_servo(bus, k)->regs[DXL_ID] = (uint8_t)(k + 1);
     }
+    servo_bus_set_baud(bus, 57600);
     cr_expect(ne(int, ask(bus, "FF FF FD 00 01 03 00 01 19 4E")[0], 0));
     servo_bus_destroy(bus);
 }

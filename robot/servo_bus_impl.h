@@ -1,0 +1,35 @@
+/* servo_bus_impl.h - what the chain (servo_bus.c) and its protocols share. */
+#ifndef ROBOT_SERVO_BUS_IMPL_H
+#define ROBOT_SERVO_BUS_IMPL_H
+
+#include "robot/dxl.h"
+#include "robot/servo_bus.h"
+
+enum { BUS_MAX_SERVOS = 16 };
+
+struct servo_bus {
+    struct servo_bus_params params;
+    struct servo servo[BUS_MAX_SERVOS];
+    struct servo_faults faults[BUS_MAX_SERVOS];
+    struct servo_line line;
+    struct dxl_parser dxl;
+    int64_t now_ns, last_packet_ns;
+    int host_Bd;
+};
+
+/* Whether servo k is awake and set to the rate of the host. */
+bool servo_bus_hears(const struct servo_bus *bus, int k);
+
+/* A good instruction packet of so many bytes; after it the servos may answer. */
+void servo_bus_note_packet(struct servo_bus *bus, int bytes, bool is_group_read);
+
+/* Sends a frame of servo k, which begins after its return delay. */
+void servo_bus_say(struct servo_bus *bus, int k, const uint8_t *frame, int len);
+
+/* The id that servo k answers with. */
+uint8_t servo_bus_answer_id(const struct servo_bus *bus, int k);
+
+/* Parses and obeys (Dynamixel Protocol 2.0). */
+void servo_bus_receive_dxl(struct servo_bus *bus, const uint8_t *bytes, int len);
+
+#endif
