@@ -91,7 +91,7 @@ void loop_destroy(struct loop *l)
         pthread_join(l->thread, NULL);
     }
     if (l->bus && l->p.is_limp_at_end)
-        bus_set_torque(l->bus, false);
+        bus_set_mode(l->bus, BUS_LIMP);
     if (l->latency_fd >= 0)
         close(l->latency_fd);
     bus_close(l->bus);

@@ -13,6 +13,11 @@
 
 #include "robot/arm.h" /* ARM_MAX_JOINTS */
 
+enum bus_protocol {
+    BUS_DYNAMIXEL, /* protocol 2.0, X series */
+    BUS_FEETECH    /* STS3215 */
+};
+
 /* What the servos do with what they are sent. */
 enum bus_mode {
     BUS_VELOCITY, /* turn at a speed; 0 holds the pose */
@@ -21,13 +26,16 @@ enum bus_mode {
 };
 
 struct bus_params {
+    enum bus_protocol protocol;
+    bool is_wheel; /* Feetech: constant speed, which goes on when the host is silent; else
+                    * positions are streamed, at most a little ahead of the servo */
     char port[128]; /* tty, symlink to one, or a pseudo-terminal */
     int baud_Bd;
     int n; /* servos */
     uint8_t id[ARM_MAX_JOINTS];
     float
         v_max_rad_s[ARM_MAX_JOINTS]; /* written nowhere: the caller limits; for checks */
-    int watchdog_ms; /* the servo stops itself after this silence; multiple of 20 */
+    int watchdog_ms; /* Dynamixel: stops by itself after this silence; multiple of 20 */
 };
 
 /* Last known state of every servo. */
@@ -36,11 +44,17 @@ struct bus_sample {
     float q_rad[ARM_MAX_JOINTS], dq_rad_s[ARM_MAX_JOINTS];
     float load[ARM_MAX_JOINTS];            /* -1..1 of the servo's limit */
     float temp_C[ARM_MAX_JOINTS], volts_V; /* refreshed now and then, not every cycle */
-    uint8_t error[ARM_MAX_JOINTS]; /* hardware error bits as the servo reported them */
+    uint8_t error[ARM_MAX_JOINTS]; /* BUS_ERROR_ bits, as the servo reported them */
+    uint16_t lost[ARM_MAX_JOINTS]; /* replies in a row that did not come */
 };
 
-/* In error, instead of bits of register 70: the servo restarted, its torque is off. */
-enum { BUS_ERROR_RESTARTED = 0x80 };
+/* What is wrong with a servo; the first ones as in register 70 of a Dynamixel. */
+enum { BUS_ERROR_VOLTAGE = 0x01, BUS_ERROR_OVERHEAT = 0x04, BUS_ERROR_ENCODER = 0x08 };
+enum { BUS_ERROR_SHOCK = 0x10, BUS_ERROR_OVERLOAD = 0x20, BUS_ERROR_CURRENT = 0x40 };
+enum { BUS_ERROR_RESTARTED = 0x80 /* its torque is off, unasked */ };
+
+/* "overheated, overloaded"; "none" for 0. */
+const char *bus_error_words(uint8_t error, char *out, size_t len);
 
 struct bus_counters {
     uint64_t cycles, replies, missed,
@@ -81,13 +95,10 @@ int bus_send_idle(struct bus *b, int64_t now_ns);
 int bus_set_mode(struct bus *b, enum bus_mode mode);
 
 /* What stops every servo in the mode that the bus is in, whoever writes it to the port: bytes
- * in out[cap]; and the port's descriptor, which stays the bus's own. */
+ * in out[cap], 0 when servos that hear nothing stop anyway; and the port's descriptor, which
+ * stays the bus's own. */
 int bus_stop_frames(const struct bus *b, uint8_t *out, int cap);
 int bus_fd(const struct bus *b);
-
-/* Slow.  Torque off (limp) or on again, at goal velocity 0.  0, -EIO, or the first trouble
- * with a servo: -ETIMEDOUT, -EPROTO (it refuses). */
-int bus_set_torque(struct bus *b, bool is_on);
 
 /* Slow, and servos in error go limp for a second: reboots those that shut down and sets up
  * again all that have an error.  As above; -EPROTO when an error stays. */

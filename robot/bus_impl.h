@@ -1,56 +1,107 @@
-/* bus_impl.h - private to bus.c (cycle), bus_setup.c (handshake), bus_request.c. */
+/* bus_impl.h - private to bus.c (cycle), bus_open.c (handshake, slow calls), bus_request.c (one
+ * servo asked) and the protocols behind them, bus_dxl*.c and bus_sts*.c. */
 #ifndef ROBOT_BUS_IMPL_H
 #define ROBOT_BUS_IMPL_H
 
 #include "robot/bus.h"
 #include "robot/dxl.h"
-#include "robot/dxl_table.h"
 #include "robot/link.h"
+#include "robot/sts.h"
 
-/* What is read of a servo, told apart by length.  FAST in every cycle: current or load,
- * velocity, position.  SLOW goes on to voltage and temperature.  FULL is everything from
- * torque enable on, fault bits and watchdog included. */
-enum { FAST_ADDR = DXL_PRESENT_CURRENT, FAST_LEN = 10 };
-enum { SLOW_ADDR = FAST_ADDR, SLOW_LEN = DXL_PRESENT_TEMPERATURE + 1 - SLOW_ADDR };
-enum {
-    FULL_ADDR = DXL_TORQUE_ENABLE,
-    FULL_LEN = DXL_PRESENT_TEMPERATURE + 1 - FULL_ADDR
+enum { BUS_SEND_CAP = 384, BUS_REPLY_MAX = 96 };
+
+/* An answer from the line, whatever the protocol. */
+struct bus_answer {
+    uint8_t id, error; /* error: byte of the status packet, as the protocol has it */
+    int n;
+    const uint8_t *params;
+};
+
+/* A protocol.  b is the bus, k a servo's index; put_... write bytes to out[cap] and return how
+ * many.  What is not marked slow neither blocks nor allocates. */
+struct bus_ops {
+    /* Takes bytes and moves *bytes and *n on; true with an answer (valid until the next
+     * call), false when all bytes are taken. */
+    bool (*parse)(struct bus *b, const uint8_t **bytes, int *n, struct bus_answer *out);
+    void (*forget)(struct bus *b); /* a frame that is not complete */
+    uint64_t (*bad_frames)(const struct bus *b);
+
+    /* The cycle: an answer of servo k into the sample, true when it is one of the set that
+     * was asked for; goals of the mode; the request of the next set. */
+    bool (*take)(struct bus *b, int k, const struct bus_answer *a);
+    int (*put_goals)(struct bus *b, int64_t now_ns, const float *want, uint8_t *out,
+                     int cap);
+    int (*put_request)(struct bus *b, uint8_t *out, int cap);
+    int (*put_stop)(const struct bus *b, uint8_t *out, int cap);
+
+    /* Requests to one servo. */
+    int (*put_ping)(uint8_t id, uint8_t *out, int cap);
+    int (*put_reboot)(uint8_t id, uint8_t *out, int cap);
+    int (*put_read)(uint8_t id, int addr, int n, uint8_t *out, int cap);
+    int (*put_write)(uint8_t id, int addr, const uint8_t *data, int n, uint8_t *out,
+                     int cap);
+    bool (*is_refused)(uint8_t error);
+    int n_ping, n_around; /* params of a ping's answer; bytes of a frame around params */
+
+    /* Slow.  0 or -errno with a sentence in err. */
+    int (*check)(const struct bus_params *p, char *err, size_t err_len);
+    int (*prepare)(struct bus *b, int k, char *err, size_t err_len);
+    int (*start_mode)(struct bus *b, int k, char *err, size_t err_len);
+    bool (*has_mode)(const struct bus *b, int k, enum bus_mode mode);
+    int (*revive)(struct bus *b, int k); /* a servo that has shut itself down */
+    int (*halt)(struct bus *b, int k);   /* confirmed */
+};
+extern const struct bus_ops bus_dxl_ops, bus_sts_ops;
+
+struct bus_dxl {
+    struct dxl_parser parser;
+    uint8_t watchdog; /* for register 98 */
+    double load_unit[ARM_MAX_JOINTS];
+    bool has_current[ARM_MAX_JOINTS];    /* the servo can be sent a current */
+    int32_t v_limit_raw[ARM_MAX_JOINTS]; /* beyond it a servo ignores the goal */
+    double carry_rad_s[ARM_MAX_JOINTS];  /* asked for, and not yet sent */
+    uint32_t alert, ask_full; /* bit k: reports a fault; is to be read in FULL soon */
+    int slow_in, slow_reads;  /* cycles until the next SLOW read; how many there were */
+};
+
+struct bus_sts {
+    struct sts_parser parser;
+    double speed_rad_s[ARM_MAX_JOINTS]; /* of one step of register 46 */
+    double carry_rad_s[ARM_MAX_JOINTS]; /* wheel: asked for, and not yet sent */
+    double goal_rad[ARM_MAX_JOINTS];    /* position: where the servo is sent to */
+    bool has_goal;                      /* goal_rad began at the measured pose */
+    int64_t goal_ns;                    /* when goal_rad was last moved on */
+    int status_in;                      /* cycles until torque is asked for */
 };
 
 struct bus {
     struct bus_params p;
+    const struct bus_ops *ops;
     struct link *link;
-    struct dxl_parser parser;
     struct bus_sample sample;
     struct bus_counters counters;
-    uint8_t watchdog; /* for register 98 */
-    int latency_us;   /* of the adapter */
-    double load_unit[ARM_MAX_JOINTS];
-    bool has_current[ARM_MAX_JOINTS]; /* the servo can be sent a current */
+    int latency_us; /* of the adapter */
     enum bus_mode mode;
-    int32_t v_limit_raw[ARM_MAX_JOINTS]; /* beyond it a servo ignores the goal */
-    double carry_rad_s[ARM_MAX_JOINTS];  /* asked for, and not yet sent */
-
     bool is_lost, is_waiting; /* link gone; a request is out */
+    bool is_aside;            /* what is asked for this time is no pose */
     bool is_torque_on;        /* as asked for */
-    bool must_rearm;          /* a watchdog has tripped, or may have */
+    bool had_gap;             /* nothing complete came for half the watchdog's time */
+    bool must_rearm;          /* a servo may refuse goals: say what makes it listen */
     int64_t sent_ns;
     uint32_t seen; /* bit k: servo k is in the set of replies being collected */
     int last;      /* its latest servo, -1 at its start */
-    uint32_t alert, ask_full; /* bit k: reports a fault; is to be read in FULL soon */
-    bool had_gap;             /* nothing complete came for half the watchdog's time */
-    int slow_in, slow_reads;  /* cycles until the next SLOW read; how many there were */
+    union {
+        struct bus_dxl dxl;
+        struct bus_sts sts;
+    };
 };
-
-/* The registers at addr[n] of servo k, into the sample. */
-void bus_take_block(struct bus *b, int k, int addr, const uint8_t *data, int n);
 
 /* Forgets replies that are on their way. */
 void bus_forget_replies(struct bus *b);
 
-/* Frame that writes len bytes (little-endian, value[n]) to addr of all servos. */
-int bus_put_values(const struct bus *b, int addr, int len, const int32_t *value,
-                   uint8_t *out, int cap);
+/* A sentence into err; returns rc. */
+int bus_say(char *err, size_t err_len, int rc, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* What follows is slow.  0, -ETIMEDOUT: no answer, -EPROTO: refused, -EIO: link lost.  Seven
  * tries with a slack of 4, 8 .. 256 ms: a silent servo costs half a second. */
@@ -61,7 +112,12 @@ int bus_read(struct bus *b, int k, int addr, int n, uint8_t *out);
 int bus_write(struct bus *b, int k, int addr, int n, uint32_t value, int tries);
 int bus_reboot(struct bus *b, int k); /* and waits until it answers */
 
-/* Goal velocity 0, confirmed by each servo that can. */
-void bus_halt(struct bus *b);
+/* One register and its value, in the order of writing. */
+struct bus_step {
+    int addr, n;
+    uint32_t value;
+};
+int bus_run_steps(struct bus *b, int k, const struct bus_step *steps, int n, char *err,
+                  size_t err_len);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "robot/bus_impl.h"
 
-enum { SLACK_us = 4000, RETURN_DELAY_MAX_us = 508, STATUS_BYTES = 11 };
+enum { SLACK_us = 4000, RETURN_DELAY_MAX_us = 508 };
 enum { REBOOT_TRIES = 20 };
 
 int64_t bus_now_us(void)
@@ -29,7 +29,7 @@ struct request {
     uint8_t id;
     int n_frame, n_reply; /* length of the request; parameters of the answer */
     uint8_t frame[32];
-    uint8_t error, reply[FULL_LEN];
+    uint8_t error, reply[BUS_REPLY_MAX];
 };
 
 /* The matching answer until the deadline: 0, -ETIMEDOUT, -EIO. */
@@ -37,20 +37,19 @@ static int await_answer(struct bus *b, struct request *r, int64_t deadline_us)
 {
     for (int64_t left_us; (left_us = deadline_us - bus_now_us()) > 0;) {
         uint8_t bytes[256];
-        struct dxl_packet packet;
+        struct bus_answer answer;
         const uint8_t *at = bytes;
         if (link_wait(b->link, left_us) < 0)
             return -EIO;
         int n = link_read(b->link, bytes, sizeof(bytes));
         if (n < 0)
             return -EIO;
-        while (dxl_parse(&b->parser, &at, &n, &packet)) {
-            const bool is_refusal = packet.n == 0 && packet.error & DXL_ERROR_NUMBER;
-            if (packet.instruction != DXL_STATUS || packet.id != r->id ||
-                (packet.n != r->n_reply && !is_refusal))
+        while (b->ops->parse(b, &at, &n, &answer)) {
+            const bool is_refusal = answer.n == 0 && b->ops->is_refused(answer.error);
+            if (answer.id != r->id || (answer.n != r->n_reply && !is_refusal))
                 continue;
-            r->error = packet.error;
-            memcpy(r->reply, packet.params, (size_t)packet.n);
+            r->error = answer.error;
+            memcpy(r->reply, answer.params, (size_t)answer.n);
             return 0;
         }
     }
@@ -59,8 +58,8 @@ static int await_answer(struct bus *b, struct request *r, int64_t deadline_us)
 
 static int64_t patience_us(const struct bus *b, const struct request *r, int try)
 {
-    return bytes_to_us(b, r->n_frame + STATUS_BYTES + r->n_reply) + RETURN_DELAY_MAX_us +
-           b->latency_us + ((int64_t)SLACK_us << try);
+    return bytes_to_us(b, r->n_frame + b->ops->n_around + r->n_reply) +
+           RETURN_DELAY_MAX_us + b->latency_us + ((int64_t)SLACK_us << try);
 }
 
 /* 0 when answered without an error number, -EPROTO with one, -ETIMEDOUT, -EIO. */
@@ -76,20 +75,20 @@ static int transact(struct bus *b, struct request *r, int tries)
     }
     if (rc == -EIO)
         b->is_lost = true;
-    return rc == 0 && r->error & DXL_ERROR_NUMBER ? -EPROTO : rc;
+    return rc == 0 && b->ops->is_refused(r->error) ? -EPROTO : rc;
 }
 
 int bus_ping(struct bus *b, int k, int tries)
 {
-    struct request r = {.id = b->p.id[k], .n_reply = 3};
-    r.n_frame = dxl_encode_simple(r.id, DXL_PING, r.frame, sizeof(r.frame));
+    struct request r = {.id = b->p.id[k], .n_reply = b->ops->n_ping};
+    r.n_frame = b->ops->put_ping(r.id, r.frame, sizeof(r.frame));
     return transact(b, &r, tries);
 }
 
 int bus_read(struct bus *b, int k, int addr, int n, uint8_t *out)
 {
     struct request r = {.id = b->p.id[k], .n_reply = n};
-    r.n_frame = dxl_encode_read(r.id, addr, n, r.frame, sizeof(r.frame));
+    r.n_frame = b->ops->put_read(r.id, addr, n, r.frame, sizeof(r.frame));
     const int rc = transact(b, &r, BUS_TRIES);
     if (rc == 0)
         memcpy(out, r.reply, (size_t)n);
@@ -101,27 +100,15 @@ int bus_write(struct bus *b, int k, int addr, int n, uint32_t value, int tries)
     uint8_t bytes[4];
     struct request r = {.id = b->p.id[k]};
     dxl_put_32(bytes, value);
-    r.n_frame = dxl_encode_write(r.id, addr, bytes, n, r.frame, sizeof(r.frame));
+    r.n_frame = b->ops->put_write(r.id, addr, bytes, n, r.frame, sizeof(r.frame));
     return transact(b, &r, tries);
-}
-
-void bus_halt(struct bus *b)
-{
-    static const int32_t zero[ARM_MAX_JOINTS];
-    uint8_t out[128];
-    if (b->is_lost)
-        return;
-    link_write(b->link, out,
-               bus_put_values(b, DXL_GOAL_VELOCITY, 4, zero, out, sizeof(out)));
-    for (int k = 0; k < b->p.n && !b->is_lost; k++)
-        bus_write(b, k, DXL_GOAL_VELOCITY, 4, 0, 2);
 }
 
 /* A servo that starts hears nothing for a while: pinged until it answers. */
 int bus_reboot(struct bus *b, int k)
 {
     struct request r = {.id = b->p.id[k]};
-    r.n_frame = dxl_encode_simple(r.id, DXL_REBOOT, r.frame, sizeof(r.frame));
+    r.n_frame = b->ops->put_reboot(r.id, r.frame, sizeof(r.frame));
     int rc = transact(b, &r, 1);
     for (int i = 0; i < REBOOT_TRIES; i++) {
         rc = bus_ping(b, k, BUS_TRIES);

@@ -127,7 +127,7 @@ Test(robot_bus_faults, a_closed_master_is_a_lost_link_for_good)
     peer_stop(&peer);
     cr_expect(eq(int, bus_poll(bus, now_ns, &s), -EIO));
     cr_expect(eq(int, bus_send(bus, now_ns, goals), -EIO));
-    cr_expect(eq(int, bus_set_torque(bus, true), -EIO));
+    cr_expect(eq(int, bus_set_mode(bus, BUS_VELOCITY), -EIO));
     cr_expect(eq(int, bus_clear_errors(bus), -EIO));
     cr_expect(eq(int, bus_poll(bus, now_ns, &s), -EIO));
 }
@@ -219,10 +219,10 @@ Test(robot_bus_faults, torque_goes_off_and_comes_back_at_rest)
 {
     open_bus();
     cycle(1);
-    cr_expect(eq(int, bus_set_torque(bus, false), 0));
+    cr_expect(eq(int, bus_set_mode(bus, BUS_LIMP), 0));
     for (int k = 0; k < N; k++)
         cr_expect(eq(i32, peer_get(&peer, k, DXL_TORQUE_ENABLE, 1), 0));
-    cr_expect(eq(int, bus_set_torque(bus, true), 0));
+    cr_expect(eq(int, bus_set_mode(bus, BUS_VELOCITY), 0));
     for (int k = 0; k < N; k++) {
         cr_expect(eq(i32, peer_get(&peer, k, DXL_TORQUE_ENABLE, 1), 1));
         cr_expect(eq(i32, peer_get(&peer, k, DXL_GOAL_VELOCITY, 4), 0));
@@ -235,10 +235,10 @@ Test(robot_bus_faults, torque_of_a_silent_servo_is_an_error_but_no_lost_link)
 {
     open_bus();
     peer.silent = 1u << 1;
-    cr_expect(eq(int, bus_set_torque(bus, false), -ETIMEDOUT));
+    cr_expect(eq(int, bus_set_mode(bus, BUS_LIMP), -ETIMEDOUT));
     cr_expect(eq(i32, peer_get(&peer, 2, DXL_TORQUE_ENABLE, 1), 0), "the rest goes limp");
     peer.silent = 0;
-    cycle(0);
+    cr_expect(eq(int, bus_send_idle(bus, now_ns), 0));
 }
 
 Test(robot_bus_faults, closing_leaves_goal_velocity_zero_and_the_watchdog_armed)

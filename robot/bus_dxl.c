@@ -1,0 +1,233 @@
+/* bus_dxl.c - the cycle of a chain of Dynamixel X servos.
+ *
+ * Every cycle is one write() and one burst of replies: Sync Write of the goals (104 or 102),
+ * then Sync Read of 126..135.  When more is wanted of one servo (temperature, fault bits) a
+ * Bulk Read takes the place of the Sync Read: same burst, one longer reply, and never a
+ * second request that could collide with replies on the half-duplex line.
+ *
+ * Register 98 stops a servo after a silence, and from then on it refuses goals until 98 is
+ * written 0 (e-manual, "Bus Watchdog").  Sync Write has no answer that would tell, so the
+ * cycle re-arms it whenever either side was silent for half the time, and when a FULL read
+ * finds it tripped.  FULL reads happen after such a gap (a servo may have restarted), on an
+ * alert, and one time in eight when a SLOW read is due.
+ */
+#include "robot/bus_dxl.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { SLOW_CYCLES = 20, FULL_ROUNDS = 8 };
+
+static bool parse(struct bus *b, const uint8_t **bytes, int *n, struct bus_answer *out)
+{
+    struct dxl_packet p;
+    while (dxl_parse(&b->dxl.parser, bytes, n, &p))
+        if (p.instruction == DXL_STATUS) { /* else an echo of what was sent */
+            *out = (struct bus_answer){p.id, p.error, p.n, p.params};
+            return true;
+        }
+    return false;
+}
+
+static void forget(struct bus *b)
+{
+    dxl_parser_forget(&b->dxl.parser);
+}
+
+static uint64_t bad_frames(const struct bus *b)
+{
+    return b->dxl.parser.bad_frames;
+}
+
+/* Torque that is off without a fault and unasked: the servo has restarted. */
+static void take_status(struct bus *b, int k, const uint8_t *full)
+{
+    const uint8_t fault = full[DXL_HARDWARE_ERROR_STATUS - FULL_ADDR];
+    const bool is_limp = !full[DXL_TORQUE_ENABLE - FULL_ADDR];
+    b->sample.error[k] = fault;
+    if (b->is_torque_on && is_limp && !fault)
+        b->sample.error[k] = BUS_ERROR_RESTARTED;
+    if (full[DXL_BUS_WATCHDOG - FULL_ADDR] != b->dxl.watchdog)
+        b->must_rearm = true;
+}
+
+void bus_dxl_take_block(struct bus *b, int k, int addr, const uint8_t *data, int n)
+{
+    struct bus_sample *s = &b->sample;
+    if (addr == FULL_ADDR)
+        take_status(b, k, data);
+    const int32_t velocity = dxl_get_i32(data + DXL_PRESENT_VELOCITY - addr);
+    const int32_t position = dxl_get_i32(data + DXL_PRESENT_POSITION - addr);
+    s->load[k] =
+        (float)(dxl_get_i16(data + DXL_PRESENT_CURRENT - addr) * b->dxl.load_unit[k]);
+    s->dq_rad_s[k] = (float)dxl_raw_to_rad_s(velocity);
+    s->q_rad[k] = (float)dxl_raw_to_rad(position);
+    if (addr + n <= DXL_PRESENT_TEMPERATURE)
+        return;
+    s->volts_V =
+        (float)dxl_raw_to_V(dxl_get_u16(data + DXL_PRESENT_INPUT_VOLTAGE - addr));
+    s->temp_C[k] = data[DXL_PRESENT_TEMPERATURE - addr];
+}
+
+/* The alert bit of every reply says at once whether register 70 holds a fault. */
+static void watch_alert(struct bus *b, int k, bool is_alert)
+{
+    const uint32_t bit = 1u << k;
+    if (is_alert && !(b->dxl.alert & bit))
+        b->dxl.ask_full |= bit;
+    if (!is_alert && b->dxl.alert & bit)
+        b->sample.error[k] &= BUS_ERROR_RESTARTED;
+    b->dxl.alert = is_alert ? b->dxl.alert | bit : b->dxl.alert & ~bit;
+}
+
+static bool take(struct bus *b, int k, const struct bus_answer *a)
+{
+    if (a->n != FAST_LEN && a->n != SLOW_LEN && a->n != FULL_LEN)
+        return false;
+    watch_alert(b, k, a->error & DXL_ALERT);
+    const int addr = a->n == FAST_LEN   ? FAST_ADDR
+                     : a->n == SLOW_LEN ? SLOW_ADDR
+                                        : FULL_ADDR;
+    bus_dxl_take_block(b, k, addr, a->params, a->n);
+    return true;
+}
+
+/* Frame that writes len bytes (little-endian, value[n]) to addr of all servos. */
+static int put_values(const struct bus *b, int addr, int len, const int32_t *value,
+                      uint8_t *out, int cap)
+{
+    uint8_t data[4 * ARM_MAX_JOINTS] = {0};
+    for (int k = 0; k < b->p.n; k++) {
+        uint8_t bytes[4];
+        dxl_put_32(bytes, (uint32_t)value[k]);
+        memcpy(data + k * len, bytes, (size_t)len);
+    }
+    return dxl_encode_sync_write(addr, len, b->p.id, data, b->p.n, out, cap);
+}
+
+static int put_watchdog(const struct bus *b, int32_t state, uint8_t *out, int cap)
+{
+    int32_t value[ARM_MAX_JOINTS];
+    for (int k = 0; k < b->p.n; k++)
+        value[k] = state;
+    return put_values(b, DXL_BUS_WATCHDOG, 1, value, out, cap);
+}
+
+/* Whole steps of velocity, the rest is carried over; but a stop is a stop. */
+static int32_t quantise_goal(struct bus *b, int k, double dq_rad_s)
+{
+    const double want_rad_s = dq_rad_s == 0.0 ? 0.0 : dq_rad_s + b->dxl.carry_rad_s[k];
+    const int32_t raw = dxl_rad_s_to_raw(want_rad_s), most = b->dxl.v_limit_raw[k];
+    const double left_rad_s = want_rad_s - dxl_raw_to_rad_s(raw);
+    b->dxl.carry_rad_s[k] = fabs(left_rad_s) < DXL_VELOCITY_rad_s ? left_rad_s : 0.0;
+    return raw > most ? most : raw < -most ? -most : raw;
+}
+
+/* Goals of the mode: velocities, shares of the current limit, or nothing. */
+static int put_wanted(struct bus *b, const float *want, uint8_t *out, int cap)
+{
+    int32_t goal[ARM_MAX_JOINTS];
+    if (b->mode == BUS_LIMP)
+        return 0;
+    for (int k = 0; k < b->p.n; k++)
+        goal[k] = b->mode == BUS_CURRENT
+                      ? (int32_t)lround((double)want[k] / b->dxl.load_unit[k])
+                      : quantise_goal(b, k, (double)want[k]);
+    return b->mode == BUS_CURRENT ? put_values(b, DXL_GOAL_CURRENT, 2, goal, out, cap)
+                                  : put_values(b, DXL_GOAL_VELOCITY, 4, goal, out, cap);
+}
+
+/* 98 := 0 first, for a tripped servo refuses goals; armed again after the new goal. */
+static int put_goals(struct bus *b, int64_t now_ns, const float *want, uint8_t *out,
+                     int cap)
+{
+    (void)now_ns;
+    const bool do_rearm = b->must_rearm || b->had_gap;
+    int n = 0;
+    if (b->had_gap)
+        b->dxl.ask_full = (1u << b->p.n) - 1;
+    if (do_rearm)
+        n += put_watchdog(b, 0, out, cap);
+    n += put_wanted(b, want, out + n, cap - n);
+    if (do_rearm)
+        n += put_watchdog(b, b->dxl.watchdog, out + n, cap - n);
+    return n;
+}
+
+static int put_stop(const struct bus *b, uint8_t *out, int cap)
+{
+    const int32_t none[ARM_MAX_JOINTS] = {0};
+    return b->mode == BUS_CURRENT ? put_values(b, DXL_GOAL_CURRENT, 2, none, out, cap)
+                                  : put_values(b, DXL_GOAL_VELOCITY, 4, none, out, cap);
+}
+
+/* The servo of which this cycle reads more, or -1. */
+static int choose_wide(struct bus *b, bool *is_full)
+{
+    *is_full = true;
+    if (b->dxl.ask_full) {
+        const uint32_t urgent = b->dxl.ask_full & b->dxl.alert;
+        const int k = __builtin_ctz(urgent ? urgent : b->dxl.ask_full);
+        b->dxl.ask_full &= ~(1u << k);
+        return k;
+    }
+    if (--b->dxl.slow_in > 0)
+        return -1;
+    b->dxl.slow_in = SLOW_CYCLES;
+    const int round = b->dxl.slow_reads / b->p.n, k = b->dxl.slow_reads % b->p.n;
+    b->dxl.slow_reads = (b->dxl.slow_reads + 1) % (FULL_ROUNDS * b->p.n);
+    *is_full = round == FULL_ROUNDS - 1 || b->dxl.alert & 1u << k;
+    return k;
+}
+
+static int put_request(struct bus *b, uint8_t *out, int cap)
+{
+    bool is_full;
+    const int wide = choose_wide(b, &is_full);
+    if (wide < 0)
+        return dxl_encode_sync_read(FAST_ADDR, FAST_LEN, b->p.id, b->p.n, out, cap);
+    struct dxl_block block[ARM_MAX_JOINTS];
+    for (int k = 0; k < b->p.n; k++)
+        block[k] = (struct dxl_block){b->p.id[k], FAST_ADDR, FAST_LEN};
+    block[wide].addr = is_full ? FULL_ADDR : SLOW_ADDR;
+    block[wide].len = is_full ? FULL_LEN : SLOW_LEN;
+    return dxl_encode_bulk_read(block, b->p.n, out, cap);
+}
+
+static int put_ping(uint8_t id, uint8_t *out, int cap)
+{
+    return dxl_encode_simple(id, DXL_PING, out, cap);
+}
+
+static int put_reboot(uint8_t id, uint8_t *out, int cap)
+{
+    return dxl_encode_simple(id, DXL_REBOOT, out, cap);
+}
+
+static bool is_refused(uint8_t error)
+{
+    return error & DXL_ERROR_NUMBER;
+}
+
+const struct bus_ops bus_dxl_ops = {
+    .parse = parse,
+    .forget = forget,
+    .bad_frames = bad_frames,
+    .take = take,
+    .put_goals = put_goals,
+    .put_request = put_request,
+    .put_stop = put_stop,
+    .put_ping = put_ping,
+    .put_reboot = put_reboot,
+    .put_read = dxl_encode_read,
+    .put_write = dxl_encode_write,
+    .is_refused = is_refused,
+    .n_ping = 3,    /* model, firmware */
+    .n_around = 11, /* of a status packet */
+    .check = bus_dxl_check,
+    .prepare = bus_dxl_prepare,
+    .start_mode = bus_dxl_start_mode,
+    .has_mode = bus_dxl_has_mode,
+    .revive = bus_reboot,
+    .halt = bus_dxl_halt,
+};

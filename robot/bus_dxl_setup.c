@@ -1,0 +1,156 @@
+/* bus_dxl_setup.c - what a Dynamixel X servo is asked and told before it turns.
+ *
+ * Registers in EEPROM (operating mode, return delay) are written only when they differ:
+ * writing needs torque off, and an arm that is already set up would sag.
+ * Order of the steps: e-manual, "Operating Mode", "Torque Enable", "Bus Watchdog".
+ */
+#include "robot/bus_dxl.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Goal 0 before torque on, so that an old goal cannot start the motor, and after it. */
+static int start_motor(struct bus *b, int k, char *err, size_t err_len)
+{
+    const int goal = b->mode == BUS_CURRENT ? DXL_GOAL_CURRENT : DXL_GOAL_VELOCITY;
+    const int len = b->mode == BUS_CURRENT ? 2 : 4;
+    const struct bus_step steps[] = {
+        {DXL_BUS_WATCHDOG, 1, 0},
+        {goal, len, 0},
+        {DXL_TORQUE_ENABLE, 1, 1},
+        {goal, len, 0},
+        {DXL_BUS_WATCHDOG, 1, b->dxl.watchdog},
+    };
+    return bus_run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
+}
+
+/* The bus's mode, answers without delay. */
+static int set_mode(struct bus *b, int k, char *err, size_t err_len)
+{
+    const uint8_t mode = b->mode == BUS_CURRENT ? DXL_MODE_CURRENT : DXL_MODE_VELOCITY;
+    const struct bus_step steps[] = {
+        {DXL_TORQUE_ENABLE, 1, 0},
+        {DXL_OPERATING_MODE, 1, mode},
+        {DXL_RETURN_DELAY, 1, 0},
+    };
+    uint8_t now[3] = {0}; /* return delay, drive mode, operating mode */
+    const int rc = bus_read(b, k, DXL_RETURN_DELAY, sizeof(now), now);
+    if (rc < 0)
+        return bus_say(err, err_len, rc, "%s: servo id %d does not tell its mode",
+                       b->p.port, b->p.id[k]);
+    if (now[0] == 0 && now[2] == mode)
+        return 0;
+    return bus_run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
+}
+
+/* Speed limit, and the unit of register 126: share of the current limit where there is one
+ * (XM, XH, XW, XL330, XC330), else 0.1 % (XL430, XC430, which refuse register 38 or read 0).
+ */
+static int read_limits(struct bus *b, int k, char *err, size_t err_len)
+{
+    uint8_t bytes[4] = {0};
+    int rc = bus_read(b, k, DXL_CURRENT_LIMIT, 2, bytes);
+    if (rc < 0 && rc != -EPROTO)
+        return bus_say(err, err_len, rc, "%s: servo id %d stopped answering", b->p.port,
+                       b->p.id[k]);
+    const int current = rc == 0 ? dxl_get_u16(bytes) : 0;
+    b->dxl.has_current[k] = current > 0;
+    b->dxl.load_unit[k] = current > 0 ? 1.0 / current : DXL_LOAD_UNIT;
+
+    rc = bus_read(b, k, DXL_VELOCITY_LIMIT, 4, bytes);
+    if (rc < 0)
+        return bus_say(err, err_len, rc,
+                       "%s: servo id %d does not tell its velocity limit", b->p.port,
+                       b->p.id[k]);
+    b->dxl.v_limit_raw[k] = dxl_get_i32(bytes);
+    const double limit_rad_s = dxl_raw_to_rad_s(b->dxl.v_limit_raw[k]);
+    if (b->p.v_max_rad_s[k] > limit_rad_s + DXL_VELOCITY_rad_s)
+        return bus_say(
+            err, err_len, -EINVAL,
+            "%s: servo id %d allows %.2f rad/s (register 44), %.2f is configured",
+            b->p.port, b->p.id[k], limit_rad_s, (double)b->p.v_max_rad_s[k]);
+    return 0;
+}
+
+/* Everything a servo says of itself now; with do_check it must be as it was set up. */
+static int read_state(struct bus *b, int k, bool do_check, char *err, size_t err_len)
+{
+    uint8_t bytes[FULL_LEN];
+    const int rc = bus_read(b, k, FULL_ADDR, FULL_LEN, bytes);
+    if (rc < 0)
+        return bus_say(err, err_len, rc, "%s: servo id %d does not tell its state",
+                       b->p.port, b->p.id[k]);
+    if (do_check &&
+        (bytes[0] != 1 || bytes[DXL_BUS_WATCHDOG - FULL_ADDR] != b->dxl.watchdog))
+        return bus_say(
+            err, err_len, -EPROTO,
+            "%s: servo id %d does not keep torque (register 64 is %d) or watchdog "
+            "(98 is %d)",
+            b->p.port, b->p.id[k], bytes[0], bytes[DXL_BUS_WATCHDOG - FULL_ADDR]);
+    bus_dxl_take_block(b, k, FULL_ADDR, bytes, FULL_LEN);
+    return 0;
+}
+
+/* Registers 63..70; 68 first made 2, for all that follows wants answers.  Whether that write
+ * is answered depends on the level it finds. */
+static int read_fault(struct bus *b, int k, uint8_t *bytes, int n)
+{
+    int rc = -ETIMEDOUT;
+    for (int i = 0; i < BUS_TRIES && rc != -EIO; i++) {
+        bus_write(b, k, DXL_STATUS_RETURN_LEVEL, 1, 2, 1);
+        rc = bus_read(b, k, DXL_SHUTDOWN, n, bytes);
+        if (rc == 0 && bytes[DXL_STATUS_RETURN_LEVEL - DXL_SHUTDOWN] == 2)
+            return 0;
+    }
+    return rc < 0 ? rc : -EPROTO;
+}
+
+/* A servo that has shut itself down keeps its torque off until bus_clear_errors; its error
+ * is in the sample. */
+int bus_dxl_prepare(struct bus *b, int k, char *err, size_t err_len)
+{
+    uint8_t bytes[DXL_HARDWARE_ERROR_STATUS + 1 - DXL_SHUTDOWN];
+    b->dxl.watchdog = (uint8_t)(b->p.watchdog_ms / DXL_WATCHDOG_ms);
+    int rc = read_fault(b, k, bytes, sizeof(bytes));
+    if (rc < 0)
+        return bus_say(err, err_len, rc, "%s: servo id %d answers a ping, but no read",
+                       b->p.port, b->p.id[k]);
+    const bool is_shut_down = bytes[0] & bytes[DXL_HARDWARE_ERROR_STATUS - DXL_SHUTDOWN];
+    const bool do_start = !is_shut_down && b->is_torque_on;
+    if (!is_shut_down)
+        rc = set_mode(b, k, err, err_len);
+    if (rc == 0 && do_start)
+        rc = start_motor(b, k, err, err_len);
+    if (rc == 0)
+        rc = read_limits(b, k, err, err_len);
+    return rc < 0 ? rc : read_state(b, k, do_start, err, err_len);
+}
+
+int bus_dxl_start_mode(struct bus *b, int k, char *err, size_t err_len)
+{
+    b->dxl.carry_rad_s[k] = 0;
+    if (b->mode == BUS_LIMP)
+        return bus_write(b, k, DXL_TORQUE_ENABLE, 1, 0, BUS_TRIES);
+    const int rc = set_mode(b, k, err, err_len);
+    return rc < 0 ? rc : start_motor(b, k, err, err_len);
+}
+
+bool bus_dxl_has_mode(const struct bus *b, int k, enum bus_mode mode)
+{
+    return mode != BUS_CURRENT || b->dxl.has_current[k];
+}
+
+int bus_dxl_halt(struct bus *b, int k)
+{
+    return bus_write(b, k, DXL_GOAL_VELOCITY, 4, 0, 2);
+}
+
+int bus_dxl_check(const struct bus_params *p, char *err, size_t err_len)
+{
+    const int steps = p->watchdog_ms / DXL_WATCHDOG_ms;
+    if (steps < 1 || steps > DXL_WATCHDOG_MAX || p->watchdog_ms % DXL_WATCHDOG_ms)
+        return bus_say(err, err_len, -EINVAL,
+                       "%s: a watchdog of %d ms; multiples of 20 up to 2540 are possible",
+                       p->port, p->watchdog_ms);
+    return 0;
+}

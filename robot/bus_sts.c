@@ -1,0 +1,201 @@
+/* bus_sts.c - the cycle of a chain of Feetech STS3215 servos.
+ *
+ * Every cycle is one write() and one burst of replies: Sync Write of the goals, then Sync Read
+ * of 56..70, which holds all that a servo measures.  Now and then the Sync Read is of torque
+ * enable (40) instead: a servo that has restarted is limp, and nothing else tells.  The pose
+ * of such a cycle is the one before it.
+ *
+ * These servos have no watchdog.  In wheel mode (33 = 1) one that hears nothing turns on, so
+ * somebody has to outlive the host.  Streamed positions (33 = 0) need nobody: the goal is the
+ * integral of the velocities that were asked for, never far from where the servo is, and
+ * there it stays.
+ */
+#include "robot/bus_sts.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { STATUS_CYCLES = 50 };
+/* further ahead of the servo than its lag at full speed, nearer than a following error */
+static const double AHEAD_rad = 0.3;
+static const int64_t GAP_ns = 100000000; /* after it the stream begins anew */
+
+static bool parse(struct bus *b, const uint8_t **bytes, int *n, struct bus_answer *out)
+{
+    struct sts_packet p;
+    if (!sts_parse(&b->sts.parser, bytes, n, &p))
+        return false;
+    *out = (struct bus_answer){p.id, p.code, p.n, p.params};
+    return true;
+}
+
+static void forget(struct bus *b)
+{
+    sts_parser_forget(&b->sts.parser);
+}
+
+static uint64_t bad_frames(const struct bus *b)
+{
+    return b->sts.parser.bad_frames;
+}
+
+uint8_t bus_sts_error(uint8_t status)
+{
+    uint8_t error =
+        status & (STS_ERROR_VOLTAGE | STS_ERROR_OVERHEAT | STS_ERROR_OVERLOAD);
+    if (status & STS_ERROR_ENCODER)
+        error |= BUS_ERROR_ENCODER;
+    if (status & STS_ERROR_CURRENT)
+        error |= BUS_ERROR_CURRENT;
+    return error;
+}
+_Static_assert((int)STS_ERROR_VOLTAGE == (int)BUS_ERROR_VOLTAGE &&
+                   (int)STS_ERROR_OVERHEAT == (int)BUS_ERROR_OVERHEAT &&
+                   (int)STS_ERROR_OVERLOAD == (int)BUS_ERROR_OVERLOAD,
+               "these bits mean the same");
+
+void bus_sts_take_telemetry(struct bus *b, int k, const uint8_t *data)
+{
+    struct bus_sample *s = &b->sample;
+    const uint8_t *at = data - STS_TELEMETRY;
+    const int tick = sts_get_signed(at + STS_PRESENT_POSITION, STS_SIGN_WORD);
+    const int speed = sts_get_signed(at + STS_PRESENT_SPEED, STS_SIGN_WORD);
+    const int load = sts_get_signed(at + STS_PRESENT_LOAD, STS_SIGN_LOAD);
+    s->q_rad[k] = (float)((tick - STS_POSITION_CENTRE) * STS_POSITION_rad);
+    s->dq_rad_s[k] = (float)(speed * b->sts.speed_rad_s[k]);
+    s->load[k] = (float)(load * STS_LOAD_UNIT);
+    s->volts_V = (float)(at[STS_PRESENT_VOLTAGE] * STS_VOLTAGE_V);
+    s->temp_C[k] = at[STS_PRESENT_TEMPERATURE];
+    s->error[k] = (s->error[k] & BUS_ERROR_RESTARTED) | bus_sts_error(at[STS_STATUS]);
+}
+
+static bool take(struct bus *b, int k, const struct bus_answer *a)
+{
+    if (a->n == STS_TELEMETRY_LEN && !b->is_aside) {
+        bus_sts_take_telemetry(b, k, a->params);
+        return true;
+    }
+    if (a->n != 1 || !b->is_aside)
+        return false;
+    if (b->is_torque_on && a->params[0] == STS_TORQUE_OFF && !b->sample.error[k])
+        b->sample.error[k] = BUS_ERROR_RESTARTED;
+    return true;
+}
+
+/* Whole steps of speed, the rest is carried over; but a stop is a stop. */
+static int quantise_speed(struct bus *b, int k, double dq_rad_s)
+{
+    const double unit = b->sts.speed_rad_s[k];
+    const double want = dq_rad_s == 0.0 ? 0.0 : dq_rad_s + b->sts.carry_rad_s[k];
+    const int raw = (int)lround(want / unit);
+    const double left = want - raw * unit;
+    b->sts.carry_rad_s[k] = fabs(left) < unit ? left : 0.0;
+    return raw;
+}
+
+/* Moves the goals on by the velocities asked for; in ticks. */
+static int advance_goal(struct bus *b, int k, double dq_rad_s, double dt_s)
+{
+    const double q_rad = (double)b->sample.q_rad[k];
+    double goal = b->sts.has_goal ? b->sts.goal_rad[k] + dq_rad_s * dt_s : q_rad;
+    goal = fmin(fmax(goal, q_rad - AHEAD_rad), q_rad + AHEAD_rad);
+    b->sts.goal_rad[k] = goal;
+    return STS_POSITION_CENTRE + (int)lround(goal / STS_POSITION_rad);
+}
+
+static int put_words(const struct bus *b, int addr, const int *value, uint8_t *out,
+                     int cap)
+{
+    uint8_t data[2 * ARM_MAX_JOINTS];
+    for (int k = 0; k < b->p.n; k++)
+        sts_put_signed(data + 2 * k, value[k], STS_SIGN_WORD);
+    return sts_encode_sync_write((uint8_t)addr, 2, b->p.id, data, b->p.n, out, cap);
+}
+
+static int put_goals(struct bus *b, int64_t now_ns, const float *want, uint8_t *out,
+                     int cap)
+{
+    int value[ARM_MAX_JOINTS] = {0};
+    if (b->mode == BUS_LIMP)
+        return 0;
+    if (now_ns - b->sts.goal_ns > GAP_ns)
+        b->sts.has_goal = false;
+    const double dt_s = 1e-9 * (double)(now_ns - b->sts.goal_ns);
+    for (int k = 0; k < b->p.n; k++) {
+        const double dq = isfinite(want[k]) ? (double)want[k] : 0.0;
+        value[k] =
+            b->p.is_wheel ? quantise_speed(b, k, dq) : advance_goal(b, k, dq, dt_s);
+    }
+    b->sts.has_goal = true;
+    b->sts.goal_ns = now_ns;
+    return put_words(b, b->p.is_wheel ? STS_GOAL_SPEED : STS_GOAL_POSITION, value, out,
+                     cap);
+}
+
+static int put_stop(const struct bus *b, uint8_t *out, int cap)
+{
+    const int zero[ARM_MAX_JOINTS] = {0};
+    const bool is_turning = b->p.is_wheel && b->mode == BUS_VELOCITY;
+    return is_turning ? put_words(b, STS_GOAL_SPEED, zero, out, cap) : 0;
+}
+
+static int put_request(struct bus *b, uint8_t *out, int cap)
+{
+    b->is_aside = --b->sts.status_in <= 0;
+    if (!b->is_aside)
+        return sts_encode_sync_read(STS_TELEMETRY, STS_TELEMETRY_LEN, b->p.id, b->p.n,
+                                    out, cap);
+    b->sts.status_in = STATUS_CYCLES;
+    return sts_encode_sync_read(STS_TORQUE_ENABLE, 1, b->p.id, b->p.n, out, cap);
+}
+
+static int put_ping(uint8_t id, uint8_t *out, int cap)
+{
+    return sts_encode_simple(id, STS_PING, out, cap);
+}
+
+static int put_reboot(uint8_t id, uint8_t *out, int cap)
+{
+    return sts_encode_simple(id, STS_REBOOT, out, cap);
+}
+
+static int put_read(uint8_t id, int addr, int n, uint8_t *out, int cap)
+{
+    return sts_encode_read(id, (uint8_t)addr, (uint8_t)n, out, cap);
+}
+
+static int put_write(uint8_t id, int addr, const uint8_t *data, int n, uint8_t *out,
+                     int cap)
+{
+    return sts_encode_write(id, (uint8_t)addr, data, n, out, cap);
+}
+
+/* The byte tells how the servo is, not what it thinks of the request. */
+static bool is_refused(uint8_t error)
+{
+    (void)error;
+    return false;
+}
+
+const struct bus_ops bus_sts_ops = {
+    .parse = parse,
+    .forget = forget,
+    .bad_frames = bad_frames,
+    .take = take,
+    .put_goals = put_goals,
+    .put_request = put_request,
+    .put_stop = put_stop,
+    .put_ping = put_ping,
+    .put_reboot = put_reboot,
+    .put_read = put_read,
+    .put_write = put_write,
+    .is_refused = is_refused,
+    .n_ping = 0,
+    .n_around = 6,
+    .check = bus_sts_check,
+    .prepare = bus_sts_prepare,
+    .start_mode = bus_sts_start_mode,
+    .has_mode = bus_sts_has_mode,
+    .revive = bus_reboot,
+    .halt = bus_sts_halt,
+};
