@@ -98,6 +98,24 @@ void control_take_envelope(struct request *r, struct job *job)
     r->envelope = NULL;
 }
 
+struct pending *control_pend(struct request *r)
+{
+    struct pending *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    *p = (struct pending){r->envelope, r->id, r->has_id};
+    r->envelope = NULL;
+    return p;
+}
+
+void control_finish(struct request *r)
+{
+    if (r->envelope)
+        send_reply(r->s, &r->envelope, r->has_id, r->id, r->out);
+    else
+        json_decref(r->out); /* answered later */
+}
+
 static const struct {
     const char *name;
     bool (*handle)(struct request *r);
@@ -106,6 +124,7 @@ static const struct {
                 {"stop", control_stop},     {"estop", control_estop},
                 {"reset", control_reset},   {"move", control_move},
                 {"home", control_home},     {"jog", control_jog},
+                {"limp", control_limp},     {"guide", control_guide},
                 {"skills", control_skills}, {"forget", control_forget},
                 {"export", control_export}, {"import", control_import},
                 {"chip", control_chip},     {"subscribe_info", control_subscribe_info}};
@@ -148,10 +167,7 @@ void control_handle(struct service *s)
     zmsg_remove(message, body); /* the frames in front lead back to the client */
     struct request r = {.s = s, .envelope = message, .out = json_pack("{s:b}", "ok", 1)};
     answer(&r, (const char *)zframe_data(body), zframe_size(body));
-    if (r.envelope)
-        send_reply(s, &r.envelope, r.has_id, r.id, r.out);
-    else
-        json_decref(r.out); /* answered later */
+    control_finish(&r);
     json_decref(r.in);
     zframe_destroy(&body);
 }

@@ -45,6 +45,24 @@ void control_take_envelope(struct request *r, struct job *job);
 /* Refuses, with the names that are known. */
 bool control_unknown_skill(struct request *r, const char *name);
 
+/* The request waits from now on; NULL when out of memory. */
+struct pending *control_pend(struct request *r);
+
+/* Sends r->out, unless somebody else answers, and is done with it. */
+void control_finish(struct request *r);
+
+/* May a skill be learned under this name?  False after refusing. */
+bool control_check_new_name(struct request *r, const char *name, bool is_replacing);
+
+/* Learns t (taken over), which answers the request; updates 0: as configured. */
+bool control_teach_trajectory(struct request *r, const char *name, bool is_replacing,
+                              int updates, struct trajectory *t);
+
+/* Asks the loop for a reset, which answers the request; when the servos have no torque, or carry
+ * the arm, true: they are set up first, and the reset comes after that. */
+bool control_send_reset(struct request *r);
+bool control_reset_torque(struct request *r);
+
 /* Cores, writes and reads, for status; all of it, for chip. */
 json_t *control_chip_summary(const struct service *s);
 void control_add_chip(const struct service *s, json_t *out);
@@ -66,5 +84,7 @@ bool control_reset(struct request *r);
 bool control_move(struct request *r);
 bool control_home(struct request *r);
 bool control_jog(struct request *r);
+bool control_limp(struct request *r);
+bool control_guide(struct request *r);
 
 #endif

@@ -69,15 +69,17 @@ bool control_estop(struct request *r)
     return command(r, COMMAND_ESTOP);
 }
 
-bool control_reset(struct request *r)
+bool control_send_reset(struct request *r)
 {
     if (!command(r, COMMAND_RESET))
         return false;
-    struct pending *p = calloc(1, sizeof(*p));
-    *p = (struct pending){r->envelope, r->id, r->has_id};
-    r->envelope = NULL;
-    zlist_append(r->s->resets, p);
-    return true;
+    struct pending *p = control_pend(r);
+    return p && zlist_append(r->s->resets, p) == 0;
+}
+
+bool control_reset(struct request *r)
+{
+    return control_reset_torque(r) || control_send_reset(r);
 }
 
 static bool go_to(struct request *r, const double *q_rad)

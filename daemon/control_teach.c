@@ -124,40 +124,32 @@ static bool submit_learning(struct request *r, struct job *job)
     return service_submit(r->s, job);
 }
 
-bool control_teach(struct request *r)
+bool control_check_new_name(struct request *r, const char *name, bool is_replacing)
 {
-    static const char *const known[] = {"name",       "space",   "points",  "times_s",
-                                        "duration_s", "updates", "replace", NULL};
-    struct service *s = r->s;
-    struct loop_snapshot snap;
-    const char *name = json_string_value(json_object_get(r->in, "name"));
-    json_t *updates = json_object_get(r->in, "updates");
-    if (!control_check_fields(r, known))
-        return false;
     if (!skill_is_name_good(name))
         return control_refuse(r, "bad_request", NAME_RULE);
-    if (updates && (!json_is_integer(updates) || json_integer_value(updates) < 1 ||
-                    json_integer_value(updates) >= SKILL_MAX_UPDATES))
-        return control_refuse(r, "bad_request", "updates must be an integer from 1 to %d",
-                              SKILL_MAX_UPDATES - 1);
-    bool is_replacing = json_is_true(json_object_get(r->in, "replace"));
-    if (skill_find(&s->skills, name) && !is_replacing)
+    if (skill_find(&r->s->skills, name) && !is_replacing)
         return control_refuse(r, "exists",
                               "a skill '%s' is there already; say replace to learn it "
                               "anew",
                               name);
-    struct trajectory *trajectory = read_trajectory(r);
-    if (!trajectory)
-        return false;
+    return true;
+}
+
+bool control_teach_trajectory(struct request *r, const char *name, bool is_replacing,
+                              int updates, struct trajectory *t)
+{
+    struct service *s = r->s;
+    struct loop_snapshot snap;
     struct job *job = is_free_to_learn(r, &snap)
                           ? learning_job(r, JOB_TEACH, name, is_replacing)
                           : NULL;
     if (!job) {
-        trajectory_destroy(trajectory);
+        trajectory_destroy(t);
         return false;
     }
-    job->trajectory = trajectory;
-    job->task.updates = (int)json_integer_value(updates);
+    job->trajectory = t;
+    job->task.updates = updates;
     job->limits.n_free = s->net->p.joints;
     job->limits.tick_s = s->net->p.tick_s;
     for (int k = 0; k < s->cfg->arm.n_joints; k++) {
@@ -165,6 +157,27 @@ bool control_teach(struct request *r)
         job->limits.v_max_rad_s[k] = s->cfg->arm.joints[k].v_max_rad_s;
     }
     return submit_learning(r, job);
+}
+
+bool control_teach(struct request *r)
+{
+    static const char *const known[] = {"name",       "space",   "points",  "times_s",
+                                        "duration_s", "updates", "replace", NULL};
+    const char *name = json_string_value(json_object_get(r->in, "name"));
+    json_t *updates = json_object_get(r->in, "updates");
+    bool is_replacing = json_is_true(json_object_get(r->in, "replace"));
+    if (!control_check_fields(r, known))
+        return false;
+    if (updates && (!json_is_integer(updates) || json_integer_value(updates) < 1 ||
+                    json_integer_value(updates) >= SKILL_MAX_UPDATES))
+        return control_refuse(r, "bad_request", "updates must be an integer from 1 to %d",
+                              SKILL_MAX_UPDATES - 1);
+    if (!control_check_new_name(r, name, is_replacing))
+        return false;
+    struct trajectory *trajectory = read_trajectory(r);
+    return trajectory &&
+           control_teach_trajectory(r, name, is_replacing,
+                                    (int)json_integer_value(updates), trajectory);
 }
 
 bool control_skills(struct request *r)

@@ -40,6 +40,7 @@ struct loop {
     struct bus *bus;
     enum bus_mode mode;         /* of the bus */
     bool is_lent, is_returning; /* away to be set up; back, and no sample yet */
+    bool is_back;               /* settled in this cycle: told in the next */
     enum arm_state after_return;
     struct bus_sample sample;
     int64_t sample_ns; /* when the servos read it, about */

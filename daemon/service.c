@@ -8,10 +8,10 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/control.h"
+#include "daemon/seek.h"
 #include "daemon/telemetry.h"
 
 enum { POLL_ms = 5, LINGER_ms = 200, SOCKET_MAX_B = 8 << 20 };
-static const int64_t RETRY_ns = 300000000; /* between two tries of the port */
 
 static volatile sig_atomic_t is_terminated;
 
@@ -87,6 +87,10 @@ int service_open(struct service *s, char *err, size_t err_len)
     s->control = bind_socket(ZMQ_ROUTER, s->cfg->control.endpoint, err, err_len);
     if (s->control)
         s->telemetry = bind_socket(ZMQ_PUB, s->cfg->telemetry.endpoint, err, err_len);
+    if (s->control && s->telemetry && guide_open(s) < 0) {
+        snprintf(err, err_len, "out of memory");
+        return -ENOMEM;
+    }
     return s->control && s->telemetry ? 0 : -EADDRINUSE;
 }
 
@@ -97,6 +101,7 @@ void service_close(struct service *s)
     zsock_destroy(&s->control);
     zsock_destroy(&s->telemetry);
     zlist_destroy(&s->resets);
+    guide_close(s);
 }
 
 const char *service_busy(const struct service *s, struct loop_snapshot *snapshot)
@@ -111,6 +116,8 @@ const char *service_busy(const struct service *s, struct loop_snapshot *snapshot
         [STATE_ESTOP] = "the emergency stop is latched; reset first"};
     *snapshot = loop_snapshot(s->loop);
     enum arm_state state = service_state(s, snapshot);
+    if (s->change.is_on)
+        return "the servos are being set up";
     return state == STATE_IDLE ? NULL : why[state];
 }
 
@@ -209,34 +216,6 @@ static void prepared(struct service *s, struct job *job)
         s->running = NULL;
 }
 
-static void wait_for_arm(struct service *s, const char *why)
-{
-    if (strcmp(why, s->bus_err) != 0) { /* say it once */
-        fprintf(stderr, "armd: %s\n", why);
-        snprintf(s->bus_err, sizeof(s->bus_err), "%.255s", why);
-    }
-    sd_notifyf(0, "STATUS=waiting for the arm: %s", why);
-    s->retry_ns = zclock_usecs() * 1000 + RETRY_ns;
-}
-
-static void bus_opened(struct service *s, struct job *job)
-{
-    s->is_opening = false;
-    if (job->bus && watch_bus(&s->watch, job->bus, job->err, sizeof(job->err)) < 0) {
-        s->old_bus = job->bus; /* closed by the next try */
-        job->bus = NULL;
-    }
-    if (!job->bus) {
-        wait_for_arm(s, job->err);
-        return;
-    }
-    s->bus_err[0] = '\0';
-    s->has_bus = loop_command(
-        s->loop, &(struct loop_command){.type = COMMAND_BUS, .bus = job->bus});
-    telemetry_event(s, "link_up", json_pack("{s:s}", "port", s->cfg->arm.port));
-    sd_notifyf(0, "STATUS=arm on %s", s->cfg->arm.port);
-}
-
 static void take_job(struct service *s)
 {
     struct job *job = NULL;
@@ -255,7 +234,9 @@ static void take_job(struct service *s)
     else if (job->type == JOB_PREPARE)
         prepared(s, job);
     else if (job->type == JOB_OPEN_BUS)
-        bus_opened(s, job);
+        seek_take_job(s, job);
+    else if (job->type == JOB_SET_MODE)
+        mode_take_job(s, job);
     else if (job->type == JOB_KEEP && *job->err)
         fprintf(stderr, "armd: warning: not everything is kept: %s\n", job->err);
     if (job->envelope)
@@ -269,6 +250,13 @@ static void end_loop(struct service *s)
     s->ending = ENDING_LOOP;
 }
 
+static void braced(struct service *s, const char *err)
+{
+    (void)s;
+    if (err)
+        fprintf(stderr, "armd: warning: the arm may be without torque: %s\n", err);
+}
+
 /* SIGTERM: come to rest, park when configured, then end the loop */
 static void end_step(struct service *s)
 {
@@ -278,9 +266,14 @@ static void end_step(struct service *s)
         s->is_run_cancelled = s->is_preparing;
         loop_command(s->loop, &(struct loop_command){.type = COMMAND_STOP});
     }
-    if (s->ending != ENDING_STOP)
+    if (s->ending != ENDING_STOP || s->change.is_on)
         return;
     struct loop_snapshot snap = loop_snapshot(s->loop);
+    if (snap.mode != BUS_VELOCITY && snap.has_bus && !s->has_braced &&
+        s->cfg->arm.on_exit != ON_EXIT_LIMP) {
+        s->has_braced = mode_begin(s, BUS_VELOCITY, STATE_IDLE, braced, NULL);
+        return;
+    }
     enum arm_state state = service_state(s, &snap);
     if (state == STATE_RUNNING || state == STATE_STOPPING || state == STATE_LEARNING)
         return;
@@ -304,6 +297,7 @@ static void count(struct service *s)
 static void take_event(struct service *s, const struct loop_event *e)
 {
     telemetry_loop_event(s, e);
+    mode_take_event(s, e);
     if (e->type == EVENT_FAULT)
         fprintf(stderr, "armd: fault %s: %s\n", fault_entry(e->fault)->name,
                 fault_entry(e->fault)->cause);
@@ -341,25 +335,6 @@ static void keep(struct service *s)
     service_submit(s, job);
 }
 
-/* the port, as long as there is no arm on it */
-static void seek_arm(struct service *s)
-{
-    if (s->has_bus || s->is_opening || zclock_usecs() * 1000 < s->retry_ns)
-        return;
-    char err[256];
-    if (watch_ready(&s->watch, err, sizeof(err)) < 0) {
-        wait_for_arm(s, err);
-        return;
-    }
-    struct job *job = job_new(JOB_OPEN_BUS, service_time_s(s));
-    if (!job)
-        return;
-    job->old_bus = s->old_bus;
-    s->old_bus = NULL;
-    s->is_opening = true;
-    service_submit(s, job);
-}
-
 static void drain_loop(struct service *s)
 {
     struct loop_event e;
@@ -368,6 +343,7 @@ static void drain_loop(struct service *s)
         take_event(s, &e);
     while (loop_sample(s->loop, &sample))
         telemetry_sample(s, &sample);
+    guide_drain(s);
 }
 
 int service_run(struct service *s)

@@ -14,7 +14,9 @@
 #include <jansson.h>
 
 #include "daemon/config.h"
+#include "daemon/guide.h"
 #include "daemon/loop.h"
+#include "daemon/mode.h"
 #include "daemon/watch.h"
 #include "daemon/skill.h"
 #include "daemon/worker.h"
@@ -43,9 +45,12 @@ struct service {
     int64_t retry_ns;               /* when to try the port again */
     char bus_err[256];              /* why the port cannot be opened */
     zlist_t *resets;                /* struct pending waiting for the loop's word */
+    struct mode_change change;      /* of the servos, in progress */
+    struct guide guide;
     struct loop_timing timing;
     uint64_t samples; /* seen, for decimation of `state` */
     double t0_s;      /* Unix time minus CLOCK_MONOTONIC, s */
+    bool has_braced;  /* torque was asked for again, for the end */
     enum ending { ENDING_NOT, ENDING_STOP, ENDING_PARK, ENDING_LOOP, ENDING_DONE } ending;
 };
 

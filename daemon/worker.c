@@ -1,6 +1,7 @@
 /* worker.c - see worker.h. */
 #include "daemon/worker.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,22 @@ static void open_bus(const struct worker_params *p, struct job *job)
     job->bus = bus_open(&p->bus, job->err, sizeof(job->err));
 }
 
+static void set_mode(struct job *job)
+{
+    const int rc = bus_set_mode(job->bus, job->mode);
+    if (rc == 0)
+        return;
+    if (rc == -ENOTSUP)
+        snprintf(job->err, sizeof(job->err),
+                 "a servo of this arm cannot push with a given current; guide.mode: limp "
+                 "is left, and then it has to be held");
+    else
+        snprintf(job->err, sizeof(job->err), "the servos cannot be set up: %s",
+                 strerror(-rc));
+    job->mode = BUS_VELOCITY; /* and hold; what that meets, the next samples tell */
+    bus_set_mode(job->bus, BUS_VELOCITY);
+}
+
 static void work(const struct worker_params *p, struct job *job)
 {
     struct library *l = p->library;
@@ -75,6 +92,9 @@ static void work(const struct worker_params *p, struct job *job)
         break;
     case JOB_OPEN_BUS:
         open_bus(p, job);
+        break;
+    case JOB_SET_MODE:
+        set_mode(job);
         break;
     }
     if (job->has_report)

@@ -19,7 +19,8 @@ enum job_type {
     JOB_PREPARE,
     JOB_CHIP, /* figures alone */
     JOB_KEEP, /* the last one: what changed goes to disk */
-    JOB_OPEN_BUS
+    JOB_OPEN_BUS,
+    JOB_SET_MODE
 };
 
 struct job {
@@ -50,6 +51,9 @@ struct job {
 
     /* open bus: an old one to close first, or NULL; the new one out, or NULL */
     struct bus *old_bus, *bus;
+
+    /* set mode: of bus, which stays the loop's; mode out: what it is in now */
+    enum bus_mode mode;
 
     /* whose request it is: routing frames and id, for the reply; NULL for none */
     zmsg_t *envelope;

@@ -89,7 +89,8 @@ int bus_send(struct bus *b, int64_t now_ns, const float *dq_rad_s);
 int bus_send_load(struct bus *b, int64_t now_ns, const float *share);
 int bus_send_idle(struct bus *b, int64_t now_ns);
 
-/* Slow.  Another mode, at goal 0; torque is off for some milliseconds on the way, which is all
+/* Slow.  Another mode, at goal 0, in BUS_CURRENT with the load of the last sample, so that an arm
+ * that was held does not fall meanwhile; torque is off for some milliseconds on the way, which is all
  * there is to BUS_LIMP.  0, or -ENOTSUP when a servo has no such mode (then nothing happened),
  * -EIO, -ETIMEDOUT, -EPROTO. */
 int bus_set_mode(struct bus *b, enum bus_mode mode);

@@ -7,18 +7,28 @@
 #include "robot/bus_dxl.h"
 
 #include <errno.h>
+#include <math.h> /* lround */
 #include <string.h>
 
-/* Goal 0 before torque on, so that an old goal cannot start the motor, and after it. */
+/* What a servo begins with: velocity 0, or the load that it was carrying. */
+static uint32_t first_goal(const struct bus *b, int k)
+{
+    if (b->mode != BUS_CURRENT)
+        return 0;
+    return (uint32_t)(int32_t)lround((double)b->sample.load[k] / b->dxl.load_unit[k]);
+}
+
+/* The goal before torque on, so that an old one cannot start the motor, and after it. */
 static int start_motor(struct bus *b, int k, char *err, size_t err_len)
 {
     const int goal = b->mode == BUS_CURRENT ? DXL_GOAL_CURRENT : DXL_GOAL_VELOCITY;
     const int len = b->mode == BUS_CURRENT ? 2 : 4;
+    const uint32_t first = first_goal(b, k);
     const struct bus_step steps[] = {
         {DXL_BUS_WATCHDOG, 1, 0},
-        {goal, len, 0},
+        {goal, len, first},
         {DXL_TORQUE_ENABLE, 1, 1},
-        {goal, len, 0},
+        {goal, len, first},
         {DXL_BUS_WATCHDOG, 1, b->dxl.watchdog},
     };
     return bus_run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);

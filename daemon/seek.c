@@ -1,0 +1,55 @@
+/* seek.c - see seek.h. */
+#include "daemon/seek.h"
+
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "daemon/telemetry.h"
+
+static const int64_t RETRY_ns = 300000000; /* between two tries of the port */
+
+static void wait_for_arm(struct service *s, const char *why)
+{
+    if (strcmp(why, s->bus_err) != 0) { /* say it once */
+        fprintf(stderr, "armd: %s\n", why);
+        snprintf(s->bus_err, sizeof(s->bus_err), "%.255s", why);
+    }
+    sd_notifyf(0, "STATUS=waiting for the arm: %s", why);
+    s->retry_ns = zclock_usecs() * 1000 + RETRY_ns;
+}
+
+void seek_take_job(struct service *s, struct job *job)
+{
+    s->is_opening = false;
+    if (job->bus && watch_bus(&s->watch, job->bus, job->err, sizeof(job->err)) < 0) {
+        s->old_bus = job->bus; /* closed by the next try */
+        job->bus = NULL;
+    }
+    if (!job->bus) {
+        wait_for_arm(s, job->err);
+        return;
+    }
+    s->bus_err[0] = '\0';
+    s->has_bus = loop_command(
+        s->loop, &(struct loop_command){.type = COMMAND_BUS, .bus = job->bus});
+    telemetry_event(s, "link_up", json_pack("{s:s}", "port", s->cfg->arm.port));
+    sd_notifyf(0, "STATUS=arm on %s", s->cfg->arm.port);
+}
+
+void seek_arm(struct service *s)
+{
+    if (s->has_bus || s->is_opening || zclock_usecs() * 1000 < s->retry_ns)
+        return;
+    char err[256];
+    if (watch_ready(&s->watch, err, sizeof(err)) < 0) {
+        wait_for_arm(s, err);
+        return;
+    }
+    struct job *job = job_new(JOB_OPEN_BUS, service_time_s(s));
+    if (!job)
+        return;
+    job->old_bus = s->old_bus;
+    s->old_bus = NULL;
+    s->is_opening = true;
+    service_submit(s, job);
+}
