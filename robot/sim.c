@@ -2,8 +2,10 @@
 #include "robot/sim.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "robot/plant.h"
+#include "robot/sim_hand.h"
 
 enum { STEP_ns = PLANT_STEP_us * 1000, LOG_ns = 1000000, FLUSH_ns = 100000000 };
 
@@ -16,6 +18,7 @@ struct sim {
     int n_servos;
     bool is_on_stand[ARM_MAX_JOINTS];
     struct sim_inject inject;
+    struct sim_hand hand;
     FILE *log; /* not ours; NULL none */
 };
 
@@ -170,6 +173,21 @@ bool sim_add_fault(struct sim *sim, const struct sim_fault *f, char *err, size_t
     return true;
 }
 
+void sim_lead_by_hand(struct sim *sim, const double *q_rad, double duration_s)
+{
+    sim_hand_lead(&sim->hand, sim->plant, now_s(sim), q_rad, duration_s);
+}
+
+void sim_let_go(struct sim *sim)
+{
+    sim_hand_let_go(&sim->hand);
+}
+
+int sim_joints(const struct sim *sim)
+{
+    return plant_joints(sim->plant);
+}
+
 int sim_clear_faults(struct sim *sim, const struct sim_fault *f)
 {
     return sim_inject_clear(&sim->inject, f);
@@ -209,7 +227,10 @@ static void step(struct sim *sim)
             sim->is_on_stand[k] = false;
         hold_or_release(sim, k);
     }
-    plant_step(sim->plant, sim->tau_Nm);
+    double tau_Nm[ARM_MAX_JOINTS];
+    memcpy(tau_Nm, sim->tau_Nm, sizeof(tau_Nm));
+    sim_hand_push(&sim->hand, sim->plant, now_s(sim), tau_Nm);
+    plant_step(sim->plant, tau_Nm);
     sim->t_ns += STEP_ns;
 }
 

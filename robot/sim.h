@@ -52,6 +52,12 @@ bool sim_add_fault(struct sim *sim, const struct sim_fault *f, char *err, size_t
 /* Ends faults of a kind (and id), or all (NULL); returns how many. */
 int sim_clear_faults(struct sim *sim, const struct sim_fault *f);
 
+/* A hand takes the arm to a pose within duration_s (sim_hand.h); q_rad[joints] of the model.  Or
+ * lets go of it. */
+void sim_lead_by_hand(struct sim *sim, const double *q_rad, double duration_s);
+void sim_let_go(struct sim *sim);
+int sim_joints(const struct sim *sim);
+
 /* True while an unplug fault wants the line dead; *end_ns is when it is over, INT64_MAX
  * when it waits to be cleared. */
 bool sim_is_unplugged(const struct sim *sim, int64_t *end_ns);

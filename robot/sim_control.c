@@ -155,11 +155,48 @@ static void plug(struct sim_run *run, bool is_unplugged)
         sim_clear_faults(run->sim, &unplugged);
 }
 
+/* hand Q1 Q2 ... +D, an angle for each joint; or hand off */
+static void take_hand(struct sim_run *run, char *rest, char *out, size_t len)
+{
+    double q_rad[ARM_MAX_JOINTS], value;
+    const int joints = sim_joints(run->sim);
+    char *next = NULL, *end;
+    int n = 0;
+    for (char *word; (word = strtok_r(rest, " \t\r\n", &next)); rest = NULL) {
+        if (!strcmp(word, "off") && n == 0 && !strtok_r(NULL, " \t\r\n", &next)) {
+            sim_let_go(run->sim);
+            return;
+        }
+        value = strtod(word, &end);
+        if (end == word || *end || !(value > -100 && value < 100))
+            break;
+        if (n == joints && *word == '+' && value > 0 &&
+            !strtok_r(NULL, " \t\r\n", &next)) {
+            sim_lead_by_hand(run->sim, q_rad, value);
+            return;
+        }
+        if (n == joints)
+            break;
+        q_rad[n++] = value;
+    }
+    char why[96];
+    snprintf(why, sizeof(why),
+             "hand takes an angle (rad) for each of %d joints and +SECONDS, "
+             "or off",
+             joints);
+    refuse(out, len, why);
+}
+
 void sim_control_obey(struct sim_run *run, char *line, char *out, size_t len)
 {
     static const char unknown[] = "known commands: fault SPEC, clear, clear KIND[:ID], "
-                                  "unplug, plug, status, quit";
+                                  "unplug, plug, hand Q... +D, hand off, status, quit";
     char *rest = NULL, *what = strtok_r(line, " \t\r\n", &rest);
+    if (what && !strcmp(what, "hand")) {
+        snprintf(out, len, "{\"ok\":true}");
+        take_hand(run, rest, out, len);
+        return;
+    }
     const char *arg = strtok_r(NULL, " \t\r\n", &rest);
     int64_t end_ns;
     snprintf(out, len, "{\"ok\":true}");

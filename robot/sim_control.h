@@ -4,6 +4,7 @@
  *     fault SPEC       (sim_fault.h)      {"ok":true,"t_s":1.25}
  *     clear [KIND[:ID]]                   {"ok":true,"cleared":2}
  *     unplug | plug | quit                {"ok":true}
+ *     hand Q1 Q2 ... +D | hand off        {"ok":true}    a hand leads the arm there in D s
  *     status                              see sim_print_status
  * A command that is refused: {"ok":false,"error":"..."}.  Effects are there when the answer
  * is.  Whoever does not read answers is cut off.

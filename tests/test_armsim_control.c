@@ -3,6 +3,7 @@
 #include <criterion/new/assert.h>
 
 #include <jansson.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -186,4 +187,27 @@ Test(armsim_control, quit_ends_the_program_with_0_and_takes_its_traces_along)
     cr_expect(eq(int, status, 0)); /* exited, with 0 */
     cr_expect(ne(int, access(control_path, F_OK), 0));
     cr_expect(ne(int, access(link_path, F_OK), 0));
+}
+
+Test(armsim_control, a_hand_leads_the_arm_where_no_servo_does)
+{
+    const double pose[4] = {0.4, -0.3, 0.2, 0.1};
+    double q[4] = {0}, far = 1;
+    start("--no-stand");
+    open_control();
+    cr_expect(not(is_ok("hand 0.1")));
+    cr_expect(not(is_ok("hand 0 0 0 0 1")));
+    cr_expect(not(is_ok("hand 0 0 0 0 +1 2")));
+    cr_assert(is_ok("hand 0.4 -0.3 0.2 0.1 +0.3"));
+    for (int i = 0; i < PATIENCE_ms / 20 && far > 0.05; i++, poll(NULL, 0, 20)) {
+        json_t *status = say("status"), *servos = json_object_get(status, "servos");
+        far = 0;
+        for (size_t k = 0; k < 4; k++) {
+            q[k] = json_number_value(json_object_get(json_array_get(servos, k), "q_rad"));
+            far = fmax(far, fabs(q[k] - pose[k]));
+        }
+        json_decref(status);
+    }
+    cr_expect(far <= 0.05, "%.3f %.3f %.3f %.3f", q[0], q[1], q[2], q[3]);
+    cr_expect(is_ok("hand off"));
 }
