@@ -18,7 +18,9 @@ static const char usage[] =
     "  stop | estop | reset                  to rest | at once, latched | leave a fault\n"
     "  move Q1 Q2 ... [--v-scale X] | home [--v-scale X]\n"
     "  jog                                   keys move the arm while they are held\n"
-    "  guide on|off [NAME]                   show by hand\n"
+    "  guide on | guide off [NAME] [--replace]    show by hand, learn it as NAME\n"
+    "  guide save FILE.csv                   what was shown\n"
+    "  limp on [--hands-on] | limp off       torque off, on again\n"
     "  skill NAME | forget NAME | calibrate\n"
     "  export NAME FILE | import FILE [NAME] [--replace]    skills as files, by armd\n"
     "  monitor                               telemetry as it comes\n"
@@ -36,32 +38,11 @@ struct verb {
 };
 
 static struct { /* options of verbs, as they were given */
-    bool replace, wait, until_done;
+    bool replace, wait, until_done, hands_on;
     const char *from;
     int updates, repeat;
     double speed, v_scale, seconds;
 } opt;
-
-static int show_reply(struct client *c, json_t *reply, void (*print)(const json_t *))
-{
-    if (c->is_json) {
-        json_dumpf(reply, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
-        putchar('\n');
-    } else {
-        print(reply);
-    }
-    json_decref(reply);
-    return fflush(stdout) ? armctl_fail(STATUS_IO, "cannot write: %s", strerror(errno))
-                          : STATUS_OK;
-}
-
-static int send_and_show(struct client *c, json_t *request, int timeout_ms,
-                         void (*print)(const json_t *))
-{
-    json_t *reply;
-    int status = client_request(c, request, timeout_ms, &reply);
-    return status ? status : show_reply(c, reply, print);
-}
 
 static void add_scale(json_t *request)
 {
@@ -76,18 +57,19 @@ static int act_simple(struct client *c, const struct verb *verb, int n, char **a
         json_object_set_new(request, "name", json_string(args[0]));
     if (!strcmp(verb->name, "home"))
         add_scale(request);
-    return send_and_show(c, request, verb->timeout_ms, armctl_print_reply);
+    return client_show(c, request, verb->timeout_ms, armctl_print_reply);
 }
 
 static int act_guide(struct client *c, const struct verb *verb, int n, char **args)
 {
-    bool is_on = !strcmp(args[0], "on");
-    if (!is_on && strcmp(args[0], "off") != 0)
-        return armctl_fail(STATUS_USAGE, "guide is on or off, not '%s'", args[0]);
-    json_t *request = json_pack("{sssb}", "cmd", "guide", "on", (int)is_on);
-    if (n > 1)
-        json_object_set_new(request, "name", json_string(args[1]));
-    return send_and_show(c, request, verb->timeout_ms, armctl_print_reply);
+    (void)verb;
+    return armctl_guide(c, n, args, opt.replace);
+}
+
+static int act_limp(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)verb, (void)n;
+    return armctl_limp(c, args[0], opt.hands_on);
 }
 
 static json_t *teach_request(const char *name, const struct trajectory *t)
@@ -121,7 +103,7 @@ static int act_teach(struct client *c, const struct verb *verb, int n, char **ar
     trajectory_destroy(t);
     if (!request)
         return armctl_fail(STATUS_USAGE, "the name is not valid UTF-8");
-    return send_and_show(c, request, verb->timeout_ms, armctl_print_teach);
+    return client_show(c, request, verb->timeout_ms, armctl_print_teach);
 }
 
 static json_t *run_request(const char *name)
@@ -144,7 +126,7 @@ static int act_run(struct client *c, const struct verb *verb, int n, char **args
     if (!request)
         return armctl_fail(STATUS_USAGE, "the name is not valid UTF-8");
     if (!opt.wait)
-        return send_and_show(c, request, verb->timeout_ms, armctl_print_reply);
+        return client_show(c, request, verb->timeout_ms, armctl_print_reply);
     int status = telemetry_open(c, &sub); /* first, so that the end is not missed */
     if (status) {
         json_decref(request);
@@ -179,7 +161,7 @@ static int act_move(struct client *c, const struct verb *verb, int n, char **arg
     }
     json_t *request = json_pack("{ssso}", "cmd", "move", "q_rad", q_rad);
     add_scale(request);
-    return send_and_show(c, request, verb->timeout_ms, armctl_print_reply);
+    return client_show(c, request, verb->timeout_ms, armctl_print_reply);
 }
 
 static int act_file(struct client *c, const struct verb *verb, int n, char **args)
@@ -193,8 +175,8 @@ static int act_file(struct client *c, const struct verb *verb, int n, char **arg
         json_object_set_new(request, "name", json_string(args[is_import ? 1 : 0]));
     if (opt.replace)
         json_object_set_new(request, "replace", json_true());
-    return send_and_show(c, request, verb->timeout_ms,
-                         is_import ? armctl_print_teach : armctl_print_reply);
+    return client_show(c, request, verb->timeout_ms,
+                       is_import ? armctl_print_teach : armctl_print_reply);
 }
 
 static int act_monitor(struct client *c, const struct verb *verb, int n, char **args)
@@ -232,7 +214,8 @@ static const struct verb verbs[] = {
     {"move", 1, ARM_MAX_JOINTS, act_move, REPLY_TIMEOUT_ms},
     {"home", 0, 0, act_simple, REPLY_TIMEOUT_ms},
     {"jog", 0, 0, act_jog, 0},
-    {"guide", 1, 2, act_guide, REPLY_TIMEOUT_ms},
+    {"guide", 1, 2, act_guide, LEARN_TIMEOUT_ms},
+    {"limp", 1, 1, act_limp, LEARN_TIMEOUT_ms},
     {"skills", 0, 0, act_simple, REPLY_TIMEOUT_ms},
     {"skill", 1, 1, act_simple, REPLY_TIMEOUT_ms},
     {"forget", 1, 1, act_simple, LEARN_TIMEOUT_ms},
@@ -249,6 +232,7 @@ enum {
     OPT_JSON = 256,
     OPT_VERSION,
     OPT_REPLACE,
+    OPT_HANDS_ON,
     OPT_UPDATES,
     OPT_SPEED,
     OPT_REPEAT,
@@ -265,6 +249,7 @@ static const struct option options[] = {
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPT_VERSION},
     {"replace", no_argument, NULL, OPT_REPLACE},
+    {"hands-on", no_argument, NULL, OPT_HANDS_ON},
     {"updates", required_argument, NULL, OPT_UPDATES},
     {"speed", required_argument, NULL, OPT_SPEED},
     {"repeat", required_argument, NULL, OPT_REPEAT},
@@ -298,6 +283,9 @@ static void take_verb_option(int option)
     switch (option) {
     case OPT_REPLACE:
         opt.replace = true;
+        return;
+    case OPT_HANDS_ON:
+        opt.hands_on = true;
         return;
     case OPT_WAIT:
         opt.wait = true;

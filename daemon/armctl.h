@@ -35,6 +35,10 @@ int armctl_fail(int status, const char *format, ...)
 /* Sends the request (taken over; an id is added) and waits for its reply, which the caller
  * releases.  A reply with ok false is printed, and is STATUS_REFUSED. */
 int client_request(struct client *c, json_t *request, int timeout_ms, json_t **reply);
+
+/* The same, and shows the reply: as JSON when that is wanted, else by print. */
+int client_show(struct client *c, json_t *request, int timeout_ms,
+                void (*print)(const json_t *));
 void client_close(struct client *c);
 
 /* A path for armd, which reads and writes from a folder of its own: absolute. */
@@ -57,6 +61,10 @@ int telemetry_wait_run(struct client *c, void *sub);
 /* Readable forms of a reply, to stdout. */
 void armctl_print_reply(const json_t *reply);
 void armctl_print_teach(const json_t *reply);
+
+/* The verbs guide and limp with their words. */
+int armctl_guide(struct client *c, int n, char **args, bool is_replacing);
+int armctl_limp(struct client *c, const char *word, bool has_hands_on);
 
 /* The verb jog: keys of the terminal move the arm as long as they are held. */
 int armctl_jog(struct client *c);

@@ -106,6 +106,24 @@ int client_request(struct client *c, json_t *request, int timeout_ms, json_t **r
     return status;
 }
 
+int client_show(struct client *c, json_t *request, int timeout_ms,
+                void (*print)(const json_t *))
+{
+    json_t *reply;
+    int status = client_request(c, request, timeout_ms, &reply);
+    if (status)
+        return status;
+    if (c->is_json) {
+        json_dumpf(reply, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
+        putchar('\n');
+    } else {
+        print(reply);
+    }
+    json_decref(reply);
+    return fflush(stdout) ? armctl_fail(STATUS_IO, "cannot write: %s", strerror(errno))
+                          : STATUS_OK;
+}
+
 json_t *client_path(const char *path)
 {
     char here[PATH_MAX];

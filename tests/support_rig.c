@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,12 +50,15 @@ static void write_config(struct rig *r)
 
 static void start_armsim(struct rig *r)
 {
-    char link[96], output[96], sim[256];
+    char link[96], output[96], sim[256], control[96];
+    snprintf(control, sizeof(control), "%s/sim", r->folder);
     snprintf(link, sizeof(link), "%s/arm0", r->folder);
     snprintf(output, sizeof(output), "%s/output", r->folder);
     snprintf(sim, sizeof(sim), "%s", rig_program("armsim"));
-    char *argv[] = {sim,    "--model", "config/arms/scorbot.xml", "--link", link, "--log",
-                    r->log, NULL};
+    char *argv[] = {sim,      "--model",   "config/arms/scorbot.xml",
+                    "--link", link,        "--log",
+                    r->log,   "--control", control,
+                    NULL};
     r->sim = spawn(output, argv);
 }
 
@@ -169,6 +174,24 @@ bool rig_ok(struct rig *r, const char *json_format, ...)
     bool is_ok = json_is_true(json_object_get(reply, "ok"));
     json_decref(reply);
     return is_ok;
+}
+
+bool rig_tell_sim(struct rig *r, const char *format, ...)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char line[256], answer[8192] = "";
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line, sizeof(line) - 1, format, args);
+    va_end(args);
+    line[n++] = '\n';
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/sim", r->folder);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_told = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+                   write(fd, line, (size_t)n) == n &&
+                   read(fd, answer, sizeof(answer) - 1) > 0;
+    close(fd);
+    return is_told && strncmp(answer, "{\"ok\":true", 10) == 0;
 }
 
 bool rig_wait_state(struct rig *r, const char *state)

@@ -32,6 +32,10 @@ json_t *rig_request(struct rig *r, const char *json_format, ...);
 /* The same, and whether the reply says ok. */
 bool rig_ok(struct rig *r, const char *json_format, ...);
 
+/* A command to the simulated arm (armsim's control socket); does it say ok? */
+bool rig_tell_sim(struct rig *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Waits until `status` names this state (20 s at most). */
 bool rig_wait_state(struct rig *r, const char *state);
 
