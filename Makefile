@@ -29,7 +29,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_train) 2>/dev/null)
 DEPS := build-essential pkg-config libserialport-dev libczmq-dev libzmq3-dev libyaml-dev \
         libjansson-dev libmujoco-dev libopenblas-dev liblapacke-dev libsystemd-dev \
         libopenmpi-dev openmpi-bin gnuplot-nox jq
-DEPS_TEST  := libcriterion-dev valgrind systemd
+DEPS_TEST  := libcriterion-dev valgrind systemd mandoc
 DEPS_LINT  := clang libclang-rt-14-dev libomp-dev clang-format clang-tidy cppcheck
 DEPS_BENCH := rt-tests
 # compared with where present; large, so that no other target installs them
@@ -170,20 +170,40 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/libarmd.a
 .PHONY: tests memcheck fuzzers crash
 
 # ---- installation ---------------------------------------------------------
-install: all ## PREFIX, DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/armd \
-	$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
-	$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)/etc/armd
-	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
-	cp -r config/arms config/weights config/samples config/*.yaml $(DESTDIR)$(PREFIX)/share/armd
-	install -m 644 daemon/armctl.1 robot/armsim.1 snn/armtrain.1 \
-	$(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 daemon/armd.8 daemon/armguard.8 $(DESTDIR)$(PREFIX)/share/man/man8
-	sed 's|/usr/local|$(PREFIX)|g' systemd/armd.service \
-	>$(DESTDIR)$(PREFIX)/lib/systemd/system/armd.service
-	[ -e $(DESTDIR)/etc/armd/armd.yaml ] || sed -e 's|model: arms/|model: $(PREFIX)/share/armd/arms/|' \
-	-e 's|weights: weights/|weights: $(PREFIX)/share/armd/weights/|' config/sim.yaml \
-	>$(DESTDIR)/etc/armd/armd.yaml
+# Where things go; systemd, udev and man look below /usr/local too.
+BINDIR     ?= $(PREFIX)/bin
+DATADIR    ?= $(PREFIX)/share/armd
+MANDIR     ?= $(PREFIX)/share/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
+SYSUSERDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
+UDEVDIR    ?= $(PREFIX)/lib/udev/rules.d
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+SYSCONFDIR ?= /etc
+UNITS      := $(wildcard systemd/*.service)
+MANPAGES   := $(wildcard daemon/*.[158] robot/*.[158] snn/*.[158])
+# the shipped configuration, for files in their installed places and the arm of armsim@scorbot
+INSTALLED   = -e 's|model: arms/|model: $(DATADIR)/arms/|' \
+              -e 's|weights: weights/|weights: $(DATADIR)/weights/|' \
+              -e 's|port: /run/armd/arm0|port: /run/armsim/scorbot|'
+
+install: all ## PREFIX, DESTDIR; then: systemd-sysusers, systemctl daemon-reload, start armd
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(DATADIR) $(UNITDIR) $(CATALOGDIR) \
+	$(SYSUSERDIR) $(TMPFILEDIR) $(UDEVDIR) $(BASHDIR) $(ZSHDIR) $(SYSCONFDIR)/armd)
+	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	cp -r config/arms config/weights config/samples config/*.yaml $(DESTDIR)$(DATADIR)
+	for page in $(MANPAGES); do \
+	install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page || exit 1; done
+	for unit in $(UNITS); do sed -e 's|/usr/local/share/armd|$(DATADIR)|g' \
+	-e 's|/usr/local/bin|$(BINDIR)|g' -e 's|/etc/armd|$(SYSCONFDIR)/armd|g' $$unit \
+	>$(DESTDIR)$(UNITDIR)/$${unit##*/} || exit 1; done
+	install -m 644 systemd/armd.sysusers $(DESTDIR)$(SYSUSERDIR)/armd.conf
+	install -m 644 systemd/armd.tmpfiles $(DESTDIR)$(TMPFILEDIR)/armd.conf
+	install -m 644 systemd/70-armd.rules $(DESTDIR)$(UDEVDIR)
+	[ -e $(DESTDIR)$(SYSCONFDIR)/armd/armd.yaml ] || \
+	sed $(INSTALLED) config/sim.yaml >$(DESTDIR)$(SYSCONFDIR)/armd/armd.yaml
 
 clean: ## remove what was built
 	rm -rf build
