@@ -202,6 +202,7 @@ install: all ## PREFIX, DESTDIR; then: systemd-sysusers, systemctl daemon-reload
 	install -m 644 systemd/armd.sysusers $(DESTDIR)$(SYSUSERDIR)/armd.conf
 	install -m 644 systemd/armd.tmpfiles $(DESTDIR)$(TMPFILEDIR)/armd.conf
 	install -m 644 systemd/70-armd.rules $(DESTDIR)$(UDEVDIR)
+	install -m 644 systemd/armd.catalog $(DESTDIR)$(CATALOGDIR)
 	[ -e $(DESTDIR)$(SYSCONFDIR)/armd/armd.yaml ] || \
 	sed $(INSTALLED) config/sim.yaml >$(DESTDIR)$(SYSCONFDIR)/armd/armd.yaml
 

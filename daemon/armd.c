@@ -13,6 +13,7 @@
 #include <sysexits.h>
 
 #include "daemon/config.h"
+#include "daemon/journal.h"
 #include "daemon/service.h"
 #include "snn/weights.h"
 
@@ -30,7 +31,7 @@ static int usage(FILE *to)
 
 static int fail(int code, const char *sentence)
 {
-    fprintf(stderr, "armd: %s\n", sentence);
+    journal_log(&(struct journal_record){.class = JOURNAL_CANNOT_START}, "%s", sentence);
     return code;
 }
 
@@ -135,7 +136,8 @@ static void go_realtime(const struct config *cfg)
     mallopt(M_TRIM_THRESHOLD, -1); /* memory once touched stays */
     mallopt(M_MMAP_MAX, 0);
     if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
-        fprintf(stderr, "armd: warning: memory is not locked (%s)\n", strerror(errno));
+        journal_log(&(struct journal_record){.class = JOURNAL_REALTIME},
+                    "memory is not locked (%s)", strerror(errno));
 }
 
 static int start_loop(const struct config *cfg, struct service *s)
@@ -148,11 +150,25 @@ static int start_loop(const struct config *cfg, struct service *s)
         return fail(EX_SOFTWARE, text);
     }
     if (!loop_snapshot(s->loop).is_realtime && cfg->realtime.policy == REALTIME_PREFER)
-        fprintf(stderr,
-                "armd: warning: no real-time priority; expect late cycles "
-                "(ulimit -r %d, or the service file)\n",
-                cfg->realtime.priority);
+        journal_log(&(struct journal_record){.class = JOURNAL_REALTIME},
+                    "no real-time priority; expect late cycles (ulimit -r %d, or the "
+                    "service file)",
+                    cfg->realtime.priority);
     return EX_OK;
+}
+
+static void restore(struct library *library, struct service *s)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *say = open_memstream(&text, &len);
+    const double now_s = service_time_s(s);
+    s->device_ahead_s =
+        library_restore(library, now_s, &s->skills, say ? say : stderr) - now_s;
+    if (say)
+        fclose(say);
+    journal_lines(JOURNAL_STORAGE, text ? text : "");
+    free(text);
 }
 
 /* the learner thread with the skills that are in state_dir, which go to the service */
@@ -169,8 +185,7 @@ static int start_worker(const struct config *cfg, const struct network *net,
     wp.library = library_create(&lp, teacher, err, sizeof(err));
     if (!wp.library)
         return fail(EX_IOERR, err);
-    double now_s = service_time_s(s);
-    s->device_ahead_s = library_restore(wp.library, now_s, &s->skills, stderr) - now_s;
+    restore(wp.library, s);
     library_report(wp.library, service_time_s(s), false, &s->report);
     s->worker = worker_create(&wp);
     return s->worker ? EX_OK : fail(EX_SOFTWARE, "out of memory");
@@ -197,8 +212,13 @@ static int serve(const struct config *cfg, const struct network *net, struct arm
         s.loop ? start_worker(cfg, net, arms[2], &s) : fail(EX_SOFTWARE, "out of memory");
     if (rc == EX_OK)
         rc = start_loop(cfg, &s);
-    if (rc == EX_OK)
+    if (rc == EX_OK) {
+        journal_log(&(struct journal_record){.class = JOURNAL_STARTED},
+                    ARMD_VERSION " serves %s with %d skills", cfg->control.endpoint,
+                    s.skills.n);
         rc = service_run(&s);
+        journal_log(&(struct journal_record){.class = JOURNAL_ENDED}, "ended");
+    }
     loop_destroy(s.loop);
     guard_destroy(s.watch.guard);
     zactor_destroy(&s.worker);
@@ -229,6 +249,20 @@ static int prepare_and_serve(const struct config *cfg)
     return rc;
 }
 
+static int load(struct config *cfg, const char *path)
+{
+    char *problems = NULL;
+    size_t len;
+    FILE *out = open_memstream(&problems, &len);
+    if (!out)
+        return fail(EX_OSERR, "out of memory");
+    int rc = config_load(cfg, path, out);
+    fclose(out);
+    journal_lines(JOURNAL_CONFIG, problems);
+    free(problems);
+    return rc == -ENOENT ? EX_NOINPUT : rc < 0 ? EX_CONFIG : EX_OK;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"config", 1, NULL, 'c'},
@@ -254,9 +288,10 @@ int main(int argc, char **argv)
     }
     if (!path || optind < argc)
         return usage(stderr);
-    int rc = config_load(&cfg, path, stderr);
-    if (rc < 0)
-        return rc == -ENOENT ? EX_NOINPUT : EX_CONFIG;
+    journal_open();
+    int rc = load(&cfg, path);
+    if (rc != EX_OK)
+        return rc;
     openblas_set_num_threads(1);
     zsys_init();
     zsys_handler_set(NULL); /* our own handlers */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon/journal.h"
 #include "daemon/telemetry.h"
 
 static const int64_t RETRY_ns = 300000000; /* between two tries of the port */
@@ -11,7 +12,7 @@ static const int64_t RETRY_ns = 300000000; /* between two tries of the port */
 static void wait_for_arm(struct service *s, const char *why)
 {
     if (strcmp(why, s->bus_err) != 0) { /* say it once */
-        fprintf(stderr, "armd: %s\n", why);
+        journal_log(&(struct journal_record){.class = JOURNAL_LINK_DOWN}, "%s", why);
         snprintf(s->bus_err, sizeof(s->bus_err), "%.255s", why);
     }
     sd_notifyf(0, "STATUS=waiting for the arm: %s", why);

@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/control.h"
+#include "daemon/journal.h"
 #include "daemon/seek.h"
 #include "daemon/telemetry.h"
 
@@ -198,7 +199,6 @@ static void prepared(struct service *s, struct job *job)
         return;
     }
     if (*job->err) { /* learned again, but not on disk */
-        fprintf(stderr, "armd: warning: %s\n", job->err);
         telemetry_event(
             s, "not_kept",
             json_pack("{s:s, s:s}", "name", job->skill->name, "reason", job->err));
@@ -238,7 +238,8 @@ static void take_job(struct service *s)
     else if (job->type == JOB_SET_MODE)
         mode_take_job(s, job);
     else if (job->type == JOB_KEEP && *job->err)
-        fprintf(stderr, "armd: warning: not everything is kept: %s\n", job->err);
+        journal_log(&(struct journal_record){.class = JOURNAL_STORAGE},
+                    "not everything is kept: %s", job->err);
     if (job->envelope)
         control_job_done(s, job);
     job_destroy(job);
@@ -298,10 +299,7 @@ static void take_event(struct service *s, const struct loop_event *e)
 {
     telemetry_loop_event(s, e);
     mode_take_event(s, e);
-    if (e->type == EVENT_FAULT)
-        fprintf(stderr, "armd: fault %s: %s\n", fault_entry(e->fault)->name,
-                fault_entry(e->fault)->cause);
-    else if (e->type == EVENT_RESET)
+    if (e->type == EVENT_RESET)
         control_reset_done(s, e->faults);
     else if (e->type == EVENT_TIMING)
         telemetry_timing(s);

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "daemon/journal_event.h"
+
 static double unix_time_s(const struct service *s, int64_t t_ns)
 {
     return s->t0_s + 1e-9 * (double)t_ns;
@@ -112,6 +114,7 @@ void telemetry_event(struct service *s, const char *kind, json_t *fields)
     if (fields)
         json_object_update(o, fields);
     json_decref(fields);
+    journal_event(kind, o);
     publish(s, "event", o);
 }
 
