@@ -130,6 +130,13 @@ double plant_inertia_kgm2(const struct plant *p, int joint)
     return p->inertia_kgm2[joint];
 }
 
+const char *plant_servo_name(const struct plant *p)
+{
+    const mjModel *m = p->model;
+    const int k = mj_name2id(m, mjOBJ_TEXT, "servo");
+    return k < 0 ? NULL : m->text_data + m->text_adr[k];
+}
+
 double plant_q_rad(const struct plant *p, int joint)
 {
     return p->data->qpos[p->joints.qpos[joint]];

@@ -31,6 +31,9 @@ double plant_no_load_rad_s(const struct plant *p, int joint);
 /* Rotor and everything behind the joint, at home: what a servo's gains are made for. */
 double plant_inertia_kgm2(const struct plant *p, int joint);
 
+/* The servo that moves the joints: custom text "servo" of the file, or NULL. */
+const char *plant_servo_name(const struct plant *p);
+
 double plant_q_rad(const struct plant *p, int joint);
 double plant_dq_rad_s(const struct plant *p, int joint);
 /* Torque that gravity and motion ask of a motor at the pose of the last step. */

@@ -75,6 +75,19 @@ bool servo_bus_hears(const struct servo_bus *bus, int k)
     return !bus->servo[k].is_off && off < 0.03 && off > -0.03;
 }
 
+int servo_bus_find_awake(const struct servo_bus *bus, int id)
+{
+    for (int k = 0; k < bus->params.n; k++)
+        if (servo_id(&bus->servo[k]) == id && servo_bus_hears(bus, k))
+            return k;
+    return -1;
+}
+
+void servo_bus_occupy(struct servo_bus *bus, int bytes)
+{
+    servo_line_occupy(&bus->line, bus->now_ns, bytes, bus->host_Bd);
+}
+
 void servo_bus_note_packet(struct servo_bus *bus, int bytes, bool is_group_read)
 {
     for (int k = 0; k < bus->params.n; k++)
@@ -83,14 +96,33 @@ void servo_bus_note_packet(struct servo_bus *bus, int bytes, bool is_group_read)
     bus->last_packet_ns = bus->now_ns;
     if (is_group_read && bus->params.before_group_read)
         bus->now_ns = bus->params.before_group_read(bus->params.user);
-    servo_line_occupy(&bus->line, bus->now_ns, bytes, bus->host_Bd);
+    servo_bus_occupy(bus, bytes);
+}
+
+struct servo_voice servo_bus_voice(const struct servo_bus *bus, int k)
+{
+    const struct servo *s = &bus->servo[k];
+    return (struct servo_voice){servo_bus_answer_id(bus, k), servo_baud_Bd(s),
+                                servo_return_delay_ns(s)};
+}
+
+void servo_bus_say_as(struct servo_bus *bus, int k, const struct servo_voice *voice,
+                      const uint8_t *frame, int len)
+{
+    servo_line_put(&bus->line, voice->delay_ns, voice->baud_Bd, &bus->faults[k], frame,
+                   len);
 }
 
 void servo_bus_say(struct servo_bus *bus, int k, const uint8_t *frame, int len)
 {
-    const struct servo *s = &bus->servo[k];
-    servo_line_put(&bus->line, servo_return_delay_ns(s), servo_baud_Bd(s),
-                   &bus->faults[k], frame, len);
+    const struct servo_voice voice = servo_bus_voice(bus, k);
+    servo_bus_say_as(bus, k, &voice, frame, len);
+}
+
+void servo_bus_leave_gap(struct servo_bus *bus, int bytes)
+{
+    const struct servo_faults nobody = {.is_silent = true};
+    servo_line_put(&bus->line, 0, bus->host_Bd, &nobody, NULL, bytes);
 }
 
 uint8_t servo_bus_answer_id(const struct servo_bus *bus, int k)
@@ -109,6 +141,8 @@ void servo_bus_receive(struct servo_bus *bus, int64_t t_ns, const uint8_t *bytes
                        size_t len)
 {
     bus->now_ns = t_ns > bus->now_ns ? t_ns : bus->now_ns;
+    if (bus->params.has_echo)
+        servo_line_echo(&bus->line, bus->now_ns, bytes, (int)len);
     servo_bus_receive_dxl(bus, bytes, (int)len);
 }
 

@@ -3,9 +3,8 @@
  * Bytes in, bytes out, at simulated times: a reply is due after the bytes of its request,
  * the servo's return delay and its own bytes have passed at the servo's own rate.  A servo
  * set to another rate than the host hears nothing.  Devices of a sync or bulk read follow
- * one another; a silent one leaves a gap.  Answers ping, read, write, reg write, action,
- * factory reset, reboot, clear, sync read and write, bulk read and write, fast sync read
- * (e-manual, protocol 2.0).
+ * one another; one that does not answer leaves a gap, or silences the rest.
+ * Dynamixel Protocol 2.0: all instructions of the e-manual; a bad CRC is ignored or answered.
  */
 #ifndef ROBOT_SERVO_BUS_H
 #define ROBOT_SERVO_BUS_H
@@ -18,10 +17,13 @@
 #include "robot/servo_line.h" /* struct servo_faults */
 
 struct servo_bus_params {
-    int n;           /* servos, 1..16 */
-    int baud_Bd;     /* of the host at first */
-    uint64_t seed;   /* of what the faults draw */
-    bool is_instant; /* lock-step: bytes take no time */
+    int n;                /* servos, 1..16, of one protocol */
+    int baud_Bd;          /* of the host at first */
+    uint64_t seed;        /* of what the faults draw */
+    bool is_instant;      /* lock-step: bytes take no time */
+    bool has_echo;        /* the host hears itself */
+    bool does_report_crc; /* Dynamixel: a bad CRC is answered, not ignored */
+    bool is_rest_silent;  /* behind a device that does not answer a group read */
     /* NULL, or called before a sync or bulk read is answered: lock-step time advances
      * here; returns the new time */
     int64_t (*before_group_read)(void *user);

@@ -20,14 +20,29 @@ struct servo_bus {
 /* Whether servo k is awake and set to the rate of the host. */
 bool servo_bus_hears(const struct servo_bus *bus, int k);
 
+/* Index of the servo that hears this id, or -1. */
+int servo_bus_find_awake(const struct servo_bus *bus, int id);
+
 /* A good instruction packet of so many bytes; after it the servos may answer. */
 void servo_bus_note_packet(struct servo_bus *bus, int bytes, bool is_group_read);
 
+void servo_bus_occupy(struct servo_bus *bus, int bytes); /* bytes from the host */
+
+/* How servo k answers now. */
+struct servo_voice {
+    uint8_t id;
+    int baud_Bd;
+    int64_t delay_ns;
+};
+struct servo_voice servo_bus_voice(const struct servo_bus *bus, int k);
+uint8_t servo_bus_answer_id(const struct servo_bus *bus, int k);
+
 /* Sends a frame of servo k, which begins after its return delay. */
 void servo_bus_say(struct servo_bus *bus, int k, const uint8_t *frame, int len);
-
-/* The id that servo k answers with. */
-uint8_t servo_bus_answer_id(const struct servo_bus *bus, int k);
+void servo_bus_say_as(struct servo_bus *bus, int k, const struct servo_voice *voice,
+                      const uint8_t *frame, int len);
+/* The time of a frame that nobody sends. */
+void servo_bus_leave_gap(struct servo_bus *bus, int bytes);
 
 /* Parses and obeys (Dynamixel Protocol 2.0). */
 void servo_bus_receive_dxl(struct servo_bus *bus, const uint8_t *bytes, int len);

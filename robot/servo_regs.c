@@ -1,101 +1,183 @@
 /* servo_regs.c - see servo_regs.h. */
 #include "robot/servo_regs.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
-#include "robot/servo.h" /* SERVO_MODEL, SERVO_FIRMWARE */
+#include "robot/dxl_table.h"
 
+enum { PWM_SLOPE = 62 };
 enum { E = REG_EEPROM, R = REG_READ_ONLY, G = REG_GOAL, ANY = INT32_MAX };
 
-/* Ranges are the e-manual's; drive mode offers direction only, since time-based profiles
- * are not emulated; the watchdog reads 255 when tripped. */
-static const struct servo_reg table[] = {
-    {0, 2, E | R, 0, 65535, SERVO_MODEL},
-    {2, 4, E | R, 0, ANY, 0},
-    {6, 1, E | R, 0, 255, SERVO_FIRMWARE},
-    {7, 1, E, 0, 252, 1},
-    {8, 1, E, 0, 7, 1},
-    {9, 1, E, 0, 254, 250},
-    {10, 1, E, 0, 1, 0},
-    {11, 1, E, 0, 16, 3},
-    {12, 1, E, 0, 255, 255},
-    {13, 1, E, 2, 2, 2},
-    {20, 4, E, -1044479, 1044479, 0},
-    {24, 4, E, 0, 1023, 10},
-    {31, 1, E, 0, 100, 80},
-    {32, 2, E, 95, 160, 160},
-    {34, 2, E, 95, 160, 95},
-    {36, 2, E, 0, 885, 885},
-    {38, 2, E, 0, 2047, 2047},
-    {44, 4, E, 0, 1023, 128},
-    {48, 4, E, 0, 4095, 4095},
-    {52, 4, E, 0, 4095, 0},
-    {56, 1, E, 0, 3, 3},
-    {57, 1, E, 0, 3, 3},
-    {58, 1, E, 0, 3, 3},
-    {60, 1, E, 0, 3, 0},
-    {63, 1, E, 0, 63, 52},
-    {64, 1, 0, 0, 1, 0},
-    {65, 1, 0, 0, 1, 0},
-    {68, 1, 0, 0, 2, 2},
-    {69, 1, R, 0, 1, 0},
-    {70, 1, R, 0, 255, 0},
-    {76, 2, 0, 0, 16383, 1920},
-    {78, 2, 0, 0, 16383, 100},
-    {80, 2, 0, 0, 16383, 0},
-    {82, 2, 0, 0, 16383, 0},
-    {84, 2, 0, 0, 16383, 800},
-    {88, 2, 0, 0, 16383, 0},
-    {90, 2, 0, 0, 16383, 0},
-    {98, 1, 0, 0, 127, 0},
-    {100, 2, G, -885, 885, 0},
-    {102, 2, G, -2047, 2047, 0},
-    {104, 4, G, -1023, 1023, 0},
-    {108, 4, 0, 0, 32767, 0},
-    {112, 4, 0, 0, 32767, 0},
-    {116, 4, G, -1048575, 1048575, 0},
-    {120, 2, R, 0, 32767, 0},
-    {122, 1, R, 0, 1, 0},
-    {123, 1, R, 0, 255, 0},
-    {124, 2, R, -885, 885, 0},
-    {126, 2, R, -2047, 2047, 0},
-    {128, 4, R, -ANY, ANY, 0},
-    {132, 4, R, -ANY, ANY, 0},
-    {136, 4, R, -ANY, ANY, 0},
-    {140, 4, R, -ANY, ANY, 0},
-    {144, 2, R, 0, 65535, 120},
-    {146, 1, R, 0, 255, 25},
-    {147, 1, R, 0, 1, 0},
+/* What all X servos have.  The watchdog reads 255 when tripped. */
+static const struct servo_reg dxl_common[] = {
+    {0, 2, E | R, 0, 65535, 0, 0, 0},
+    {2, 4, E | R, 0, ANY, 0, 0, 0},
+    {6, 1, E | R, 0, 255, 0, 0, 0},
+    {7, 1, E, 0, 252, 1, 0, 0},
+    {8, 1, E, 0, 7, 1, 0, 0},
+    {9, 1, E, 0, 254, 250, 0, 0},
+    {10, 1, E, 0, 1, 0, 38, 0},
+    {11, 1, E, 0, 16, 3, 0, 0},
+    {12, 1, E, 0, 255, 255, 0, 0},
+    {13, 1, E, 2, 2, 2, 0, 0},
+    {20, 4, E, -1044479, 1044479, 0, 0, 0},
+    {24, 4, E, 0, 1023, 10, 0, 0},
+    {31, 1, E, 0, 100, 80, 0, 0},
+    {32, 2, E, 0, 0, 0, 0, 0},
+    {34, 2, E, 0, 0, 0, 0, 0},
+    {36, 2, E, 0, 885, 885, 0, 0},
+    {38, 2, E, 0, 0, 0, 0, 0},
+    {44, 4, E, 0, 0, 0, 0, 0},
+    {48, 4, E, 0, 4095, 4095, 0, 0},
+    {52, 4, E, 0, 4095, 0, 0, 0},
+    {56, 1, E, 0, 3, 3, 0, 0},
+    {57, 1, E, 0, 3, 3, 0, 0},
+    {58, 1, E, 0, 3, 3, 0, 0},
+    {60, 1, E, 0, 3, 0, 42, 0},
+    {62, 1, E, 1, 255, 0, 0, 0},
+    {63, 1, E, 0, 63, 52, 0, 0},
+    {64, 1, 0, 0, 1, 0, 0, 0},
+    {65, 1, 0, 0, 1, 0, 0, 0},
+    {68, 1, 0, 0, 2, 2, 0, 0},
+    {69, 1, R, 0, 1, 0, 0, 0},
+    {70, 1, R, 0, 255, 0, 0, 0},
+    {76, 2, 0, 0, 16383, 0, 0, 0},
+    {78, 2, 0, 0, 16383, 0, 0, 0},
+    {80, 2, 0, 0, 16383, 0, 0, 0},
+    {82, 2, 0, 0, 16383, 0, 0, 0},
+    {84, 2, 0, 0, 16383, 0, 0, 0},
+    {88, 2, 0, 0, 16383, 0, 0, 0},
+    {90, 2, 0, 0, 16383, 0, 0, 0},
+    {98, 1, 0, 0, 127, 0, 38, 0},
+    {100, 2, G, -885, 885, 0, 0, 0},
+    {102, 2, G, 0, 0, 0, 0, 0},
+    {104, 4, G, 0, 0, 0, 0, 0},
+    {108, 4, 0, 0, 32767, 0, 0, 0},
+    {112, 4, 0, 0, 32767, 0, 0, 0},
+    {116, 4, G, -1048575, 1048575, 0, 0, 0},
+    {120, 2, R, 0, 32767, 0, 0, 0},
+    {122, 1, R, 0, 1, 0, 0, 0},
+    {123, 1, R, 0, 255, 0, 0, 0},
+    {124, 2, R, -885, 885, 0, 0, 0},
+    {126, 2, R, -2047, 2047, 0, 0, 0},
+    {128, 4, R, -ANY, ANY, 0, 0, 0},
+    {132, 4, R, -ANY, ANY, 0, 0, 0},
+    {136, 4, R, -ANY, ANY, 0, 0, 0},
+    {140, 4, R, -ANY, ANY, 0, 0, 0},
+    {144, 2, R, 0, 65535, 0, 0, 0},
+    {146, 1, R, 0, 255, 25, 0, 0},
+    {147, 1, R, 0, 1, 0, 45, 0},
+    {152, 2, 0, 0, 65535, 0, 0, 0},
+    {154, 2, 0, 0, 65535, 0, 0, 0},
+    {156, 2, 0, 0, 65535, 0, 0, 0},
 };
 
-enum { N_TABLE = sizeof(table) / sizeof(table[0]) };
-
-/* Indirect addresses and their data, 28 and 28; where each points at first is its own data
- * byte, which then is plain memory. */
-static const struct servo_reg indirect_address = {0, 2, 0, 64, SERVO_TABLE_LEN - 1, 0};
-static const struct servo_reg indirect_data = {0, 1, 0, 0, 255, 0};
-
-const struct servo_reg *servo_regs(int *n)
+static void set(struct servo_reg *r, int32_t lo, int32_t hi, int32_t initial)
 {
-    *n = N_TABLE;
-    return table;
+    r->lo = lo;
+    r->hi = hi;
+    r->initial = initial;
 }
 
-const struct servo_reg *servo_reg_find(int addr, int *start)
+/* What the model has there; false when it does not have the register. */
+static bool fit_eeprom(struct servo_reg *r, const struct servo_model *m, int firmware)
 {
-    for (int k = 0; k < N_TABLE; k++) {
-        *start = table[k].addr;
-        if (addr >= *start && addr < *start + table[k].len)
-            return &table[k];
+    const struct servo_figures *f = &m->dxl;
+    if (r->addr == DXL_MODEL_NUMBER)
+        r->initial = m->number;
+    else if (r->addr == DXL_FIRMWARE)
+        r->initial = firmware;
+    else if (r->addr == DXL_BAUD_RATE)
+        r->hi = f->baud_full;
+    else if (r->addr == DXL_DRIVE_MODE)
+        r->hi = f->drive_mode_full;
+    else if (r->addr == DXL_TEMPERATURE_LIMIT)
+        r->initial = f->temp_limit_C;
+    else if (r->addr == DXL_MAX_VOLTAGE_LIMIT)
+        set(r, f->volts_lo, f->volts_hi, f->volts_max);
+    else if (r->addr == DXL_MIN_VOLTAGE_LIMIT)
+        set(r, f->volts_lo, f->volts_hi, f->volts_min);
+    else if (r->addr == DXL_CURRENT_LIMIT)
+        set(r, 0, f->current_full, f->current_full);
+    else if (r->addr == DXL_VELOCITY_LIMIT)
+        set(r, 0, f->velocity_full, f->velocity_limit);
+    else if (r->addr == PWM_SLOPE)
+        r->initial = f->pwm_slope;
+    else if (r->addr == DXL_SHUTDOWN)
+        r->initial = f->shutdown;
+    return (r->addr != DXL_CURRENT_LIMIT || f->current_full) &&
+           (r->addr != PWM_SLOPE || f->pwm_slope) &&
+           (r->addr < 56 || r->addr > 58 || f->external_ports);
+}
+
+static bool fit_ram(struct servo_reg *r, const struct servo_model *m)
+{
+    const struct servo_figures *f = &m->dxl;
+    if (r->addr == DXL_VELOCITY_I_GAIN)
+        r->initial = f->velocity_i;
+    else if (r->addr == DXL_VELOCITY_P_GAIN)
+        r->initial = f->velocity_p;
+    else if (r->addr == DXL_POSITION_D_GAIN)
+        r->initial = f->position_d;
+    else if (r->addr == DXL_POSITION_I_GAIN)
+        r->initial = f->position_i;
+    else if (r->addr == DXL_POSITION_P_GAIN)
+        r->initial = f->position_p;
+    else if (r->addr == DXL_GOAL_CURRENT)
+        set(r, -f->current_full, f->current_full, 0);
+    else if (r->addr == DXL_GOAL_VELOCITY)
+        set(r, -f->velocity_full, f->velocity_full, 0);
+    return (r->addr != DXL_GOAL_CURRENT || f->current_full) &&
+           (r->addr < 152 || f->external_ports);
+}
+
+static void add(struct servo_table *t, const struct servo_reg *r)
+{
+    t->reg[t->n++] = *r;
+    for (int k = 0; k < r->len; k++)
+        t->at[r->addr + k] = (uint8_t)t->n;
+}
+
+/* Where each address points at first is its own data byte, which then is plain memory. */
+static void add_indirect(struct servo_table *t, const struct servo_indirect *i, int last)
+{
+    for (int k = 0; k < i->n; k++)
+        add(t, &(struct servo_reg){.addr = (uint16_t)(i->addr + 2 * k),
+                                   .len = 2,
+                                   .lo = DXL_TORQUE_ENABLE,
+                                   .hi = last,
+                                   .initial = i->data + k});
+    for (int k = 0; k < i->n; k++)
+        add(t, &(struct servo_reg){.addr = (uint16_t)(i->data + k), .len = 1, .hi = 255});
+}
+
+static void build_dxl(struct servo_table *t, const struct servo_model *m, int firmware)
+{
+    for (size_t k = 0; k < sizeof(dxl_common) / sizeof(dxl_common[0]); k++) {
+        struct servo_reg r = dxl_common[k];
+        const bool is_there =
+            r.flags & REG_EEPROM ? fit_eeprom(&r, m, firmware) : fit_ram(&r, m);
+        if (is_there && firmware >= r.since)
+            add(t, &r);
     }
-    if ((addr >= 168 && addr < 224) || (addr >= 578 && addr < 634)) {
-        *start = addr & ~1;
-        return &indirect_address;
-    }
-    *start = addr;
-    if ((addr >= 224 && addr < 252) || (addr >= 634 && addr < SERVO_TABLE_LEN))
-        return &indirect_data;
-    return NULL;
+    const struct servo_indirect *i = m->dxl.indirect, *last = i[1].n ? i + 1 : i;
+    add_indirect(t, &i[0], last->data + last->n - 1);
+    add_indirect(t, &i[1], last->data + last->n - 1);
+}
+
+void servo_table_build(struct servo_table *t, const struct servo_model *m, int firmware)
+{
+    memset(t, 0, sizeof(*t));
+    build_dxl(t, m, firmware);
+}
+
+const struct servo_reg *servo_table_find(const struct servo_table *t, int addr)
+{
+    if (addr < 0 || addr >= SERVO_TABLE_LEN || !t->at[addr])
+        return NULL;
+    return &t->reg[t->at[addr] - 1];
 }
 
 int32_t servo_reg_decode(const struct servo_reg *r, const uint8_t *bytes)
@@ -103,6 +185,10 @@ int32_t servo_reg_decode(const struct servo_reg *r, const uint8_t *bytes)
     uint32_t value = 0;
     for (int k = 0; k < r->len; k++)
         value |= (uint32_t)bytes[k] << (8 * k);
+    if (r->sign) {
+        const int32_t size = (int32_t)(value & ((1u << r->sign) - 1));
+        return value >> r->sign & 1 ? -size : size;
+    }
     if (r->lo < 0 && r->len == 2)
         return (int16_t)value;
     return (int32_t)value;
@@ -110,6 +196,11 @@ int32_t servo_reg_decode(const struct servo_reg *r, const uint8_t *bytes)
 
 void servo_reg_encode(const struct servo_reg *r, int32_t value, uint8_t *bytes)
 {
+    uint32_t raw = (uint32_t)value;
+    if (r->sign) {
+        const uint32_t most = (1u << r->sign) - 1, size = value < 0 ? -raw : raw;
+        raw = (size < most ? size : most) | (value < 0 ? 1u << r->sign : 0);
+    }
     for (int k = 0; k < r->len; k++)
-        bytes[k] = (uint8_t)((uint32_t)value >> (8 * k));
+        bytes[k] = (uint8_t)(raw >> (8 * k));
 }

@@ -1,6 +1,7 @@
 /* sim.c - see sim.h. */
 #include "robot/sim.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,36 +30,63 @@ static int64_t step_cycle(void *user)
     return sim->t_ns;
 }
 
-static int baud_code(int baud_Bd)
+/* What moves joint k: what was asked for, what the file names, or the default. */
+static const struct servo_model *choose_servo(const struct sim *sim, int k)
 {
-    static const int codes[] = {9600,    57600,   115200,  1000000,
-                                2000000, 3000000, 4000000, 4500000};
-    for (int k = 0; k < 8; k++)
-        if (codes[k] == baud_Bd)
-            return k;
-    return 1;
+    const struct sim_params *p = &sim->params;
+    if (p->n_models)
+        return p->servo[p->n_models == 1 ? 0 : k];
+    const char *name = plant_servo_name(sim->plant);
+    const struct servo_model *named = name ? servo_model_find(name) : NULL;
+    return named && named->protocol == p->protocol ? named
+                                                   : servo_model_default(p->protocol);
 }
 
-static struct servo_bus *make_bus(struct sim *sim)
+static bool describe_servos(const struct sim *sim, struct servo_params *servos, char *err,
+                            size_t err_len)
+{
+    const struct sim_params *p = &sim->params;
+    for (int k = 0; k < sim->n_servos; k++) {
+        const struct servo_model *m = choose_servo(sim, k);
+        const int code = servo_model_baud_code(m, p->baud_Bd);
+        if (code < 0) {
+            snprintf(err, err_len, "a %s cannot be set to %d Bd", m->name, p->baud_Bd);
+            return false;
+        }
+        servos[k] = (struct servo_params){
+            .model = m,
+            .firmware = p->firmware,
+            .id = p->n_ids ? p->id[k] : (uint8_t)(k + 1),
+            .baud_code = (uint8_t)code,
+            .tau_max_Nm = plant_tau_max_Nm(sim->plant, k),
+            .inertia_kgm2 = plant_inertia_kgm2(sim->plant, k),
+            .no_load_rad_s = plant_no_load_rad_s(sim->plant, k),
+        };
+    }
+    return true;
+}
+
+static bool make_bus(struct sim *sim, char *err, size_t err_len)
 {
     const struct sim_params *p = &sim->params;
     struct servo_params servos[ARM_MAX_JOINTS];
-    for (int k = 0; k < sim->n_servos; k++)
-        servos[k] = (struct servo_params){
-            .id = p->n_ids ? p->id[k] : (uint8_t)(k + 1),
-            .baud_code = (uint8_t)baud_code(p->baud_Bd),
-            .tau_max_Nm = plant_tau_max_Nm(sim->plant, k),
-            .inertia_kgm2 = plant_inertia_kgm2(sim->plant, k),
-        };
+    if (!describe_servos(sim, servos, err, err_len))
+        return false;
     const struct servo_bus_params bus = {
         .n = sim->n_servos,
         .baud_Bd = p->baud_Bd,
         .seed = p->seed,
         .is_instant = p->is_lockstep,
+        .has_echo = p->has_echo,
+        .does_report_crc = p->does_report_crc,
+        .is_rest_silent = p->is_rest_silent,
         .before_group_read = p->is_lockstep ? step_cycle : NULL,
         .user = sim,
     };
-    return servo_bus_create(&bus, servos);
+    sim->bus = servo_bus_create(&bus, servos);
+    if (!sim->bus)
+        snprintf(err, err_len, "%s: out of memory", p->model);
+    return sim->bus;
 }
 
 static bool inject_first(struct sim *sim, char *err, size_t err_len)
@@ -73,6 +101,30 @@ static bool inject_first(struct sim *sim, char *err, size_t err_len)
     return true;
 }
 
+/* Joints get their servos, or are rigid. */
+static bool equip(struct sim *sim, char *err, size_t err_len)
+{
+    const struct sim_params *p = &sim->params;
+    const int joints = plant_joints(sim->plant);
+    if (p->n_ids > joints) {
+        snprintf(err, err_len, "%s: has %d joints, fewer than the %d ids", p->model,
+                 joints, p->n_ids);
+        return false;
+    }
+    sim->n_servos = p->n_ids ? p->n_ids : joints;
+    if (p->n_models > 1 && p->n_models != sim->n_servos) {
+        snprintf(err, err_len, "%s: %d servos are named for %d joints", p->model,
+                 p->n_models, sim->n_servos);
+        return false;
+    }
+    for (int k = 0; k < joints; k++)
+        if (p->has_stand || k >= sim->n_servos) {
+            plant_hold(sim->plant, k);
+            sim->is_on_stand[k] = true;
+        }
+    return make_bus(sim, err, err_len) && inject_first(sim, err, err_len);
+}
+
 struct sim *sim_open(const struct sim_params *p, char *err, size_t err_len)
 {
     struct sim *sim = calloc(1, sizeof(*sim));
@@ -82,28 +134,8 @@ struct sim *sim_open(const struct sim_params *p, char *err, size_t err_len)
     }
     sim->params = *p;
     sim->plant = plant_open(p->model, err, err_len);
-    if (!sim->plant)
-        goto fail;
-    const int joints = plant_joints(sim->plant);
-    if (p->n_ids > joints) {
-        snprintf(err, err_len, "%s: has %d joints, fewer than the %d ids", p->model,
-                 joints, p->n_ids);
-        goto fail;
-    }
-    sim->n_servos = p->n_ids ? p->n_ids : joints;
-    for (int k = 0; k < joints; k++)
-        if (p->has_stand || k >= sim->n_servos) {
-            plant_hold(sim->plant, k);
-            sim->is_on_stand[k] = true;
-        }
-    sim->bus = make_bus(sim);
-    if (!sim->bus) {
-        snprintf(err, err_len, "%s: out of memory", p->model);
-        goto fail;
-    }
-    if (inject_first(sim, err, err_len))
+    if (sim->plant && equip(sim, err, err_len))
         return sim;
-fail:
     sim_close(sim);
     return NULL;
 }
@@ -212,8 +244,19 @@ static void hold_or_release(struct sim *sim, int k)
         plant_release(sim->plant, k);
 }
 
+/* What the currents of all servos together take from the supply (assumed: 0.1 V each at
+ * full load, in wires and source). */
+static double sag_V(const struct sim *sim)
+{
+    double sum = 0;
+    for (int k = 0; k < sim->n_servos; k++)
+        sum += fabs(servo_motor_load(&servo_bus_servo(sim->bus, k)->motor));
+    return 0.1 * sum;
+}
+
 static void step(struct sim *sim)
 {
+    const double all_V = sag_V(sim);
     for (int k = 0; k < sim->n_servos; k++) {
         struct servo *servo = servo_bus_servo(sim->bus, k);
         const struct servo_motion motion = {
@@ -221,6 +264,7 @@ static void step(struct sim *sim)
             .dq_rad_s = plant_dq_rad_s(sim->plant, k),
             .tau_up_Nm = plant_tau_limit_Nm(sim->plant, k, 1),
             .tau_down_Nm = plant_tau_limit_Nm(sim->plant, k, -1),
+            .sag_V = all_V,
         };
         sim->tau_Nm[k] = servo_step(servo, STEP_ns * 1e-9, &motion);
         if (servo_is_torque_on(servo))
@@ -254,7 +298,8 @@ static int print_servo(const struct sim *sim, int k, char *out, size_t len)
                     k ? "," : "", servo_id(s), servo_model_number(s), servo_mode(s),
                     servo_is_torque_on(s) ? "true" : "false", servo_errors(s),
                     plant_q_rad(sim->plant, k), plant_dq_rad_s(sim->plant, k),
-                    sim->tau_Nm[k], servo_temperature_C(s), servo_voltage_V(s));
+                    sim->tau_Nm[k], servo_motor_temperature_C(&s->motor),
+                    servo_motor_volts_V(&s->motor));
 }
 
 int sim_print_status(const struct sim *sim, bool is_plugged, char *out, size_t len)

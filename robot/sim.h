@@ -18,10 +18,16 @@
 #include "robot/sim_inject.h" /* SIM_MAX_FAULTS, struct sim_fault */
 
 struct sim_params {
-    const char *model;          /* MJCF file */
+    const char *model; /* MJCF file */
+    enum servo_protocol protocol;
     int n_ids;                  /* 0: one servo for each joint, ids 1.. */
     uint8_t id[ARM_MAX_JOINTS]; /* of the first n_ids joints */
-    int baud_Bd;
+    /* of each servo, or of all (1), or what the MJCF file names, or the default (0) */
+    int n_models;
+    const struct servo_model *servo[ARM_MAX_JOINTS];
+    int firmware; /* 0: the servos' own */
+    int baud_Bd;  /* that the servos are set to, and the host at first */
+    bool has_echo, does_report_crc, is_rest_silent; /* servo_bus.h */
     uint64_t seed;
     bool is_lockstep, has_stand;
     int cycle_us; /* lock-step: one sync read; a multiple of PLANT_STEP_us */

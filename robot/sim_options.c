@@ -20,8 +20,20 @@ static const char HELP[] =
     "too\n"
     "  --ids 1,2,...      ids of the servos of the first joints (default: 1.. for all);\n"
     "                     joints without a servo are rigid\n"
+    "  --servo MODEL,...  one for all or one for each: xl330-m077, xl330-m288, xc330,\n"
+    "                     xl430-w250, xm430-w210, xm430-w350, xm540-w270 (default: what "
+    "the\n"
+    "                     file names in its custom text \"servo\", or the last)\n"
+    "  --firmware N       of all servos (default: what each is delivered with)\n"
     "  --protocol NAME    dynamixel (protocol 2.0; the default)\n"
-    "  --baud N           bits per second that replies take (default 1000000)\n"
+    "  --baud N           bits per second that the servos are set to (default 1000000); "
+    "a\n"
+    "                     host at another rate is not understood\n"
+    "  --echo             the host hears itself, as with some half-duplex adapters\n"
+    "  --crc-error X      silent: a bad CRC is ignored (default); reply: error 3\n"
+    "  --after-silent X   devices of a group read behind one that does not answer: gap "
+    "(they\n"
+    "                     answer in their turn, the default) or silent\n"
     "  --lockstep         time stands still until a sync read asks for it: each SYNC "
     "READ\n"
     "                     or FAST SYNC READ runs one cycle and is answered after it\n"
@@ -89,6 +101,23 @@ static bool parse_ids(const char *text, struct sim_params *p)
     return strlen(text) < sizeof(copy);
 }
 
+static bool parse_servos(const char *text, struct sim_params *p)
+{
+    char copy[256];
+    snprintf(copy, sizeof(copy), "%s", text);
+    char *rest = copy;
+    p->n_models = 0;
+    for (char *item; (item = strsep(&rest, ","));) {
+        const struct servo_model *m = servo_model_find(item);
+        if (!m || p->n_models == ARM_MAX_JOINTS ||
+            (p->n_models && m->protocol != p->servo[0]->protocol))
+            return false;
+        p->servo[p->n_models++] = m;
+    }
+    p->protocol = p->servo[0]->protocol;
+    return strlen(text) < sizeof(copy);
+}
+
 static bool parse_fault(const char *text, struct sim_options *o)
 {
     struct sim_params *p = &o->sim;
@@ -115,6 +144,17 @@ static bool parse_option(int letter, const char *text, struct sim_options *o)
         return true;
     case 'i':
         return parse_ids(text, &o->sim);
+    case 'S':
+        return parse_servos(text, &o->sim);
+    case 'F':
+        o->sim.firmware = parse_long(text, 1, 9999, &value) ? (int)value : 0;
+        return value;
+    case 'E':
+        o->sim.does_report_crc = !strcmp(text, "reply");
+        return o->sim.does_report_crc || !strcmp(text, "silent");
+    case 'R':
+        o->sim.is_rest_silent = !strcmp(text, "silent");
+        return o->sim.is_rest_silent || !strcmp(text, "gap");
     case 'C':
         o->control = text;
         return true;
@@ -145,6 +185,11 @@ int sim_options_parse(int argc, char **argv, struct sim_options *o)
         {"cycle_us", required_argument, NULL, 'c'},
         {"seed", required_argument, NULL, 's'},
         {"no-stand", no_argument, NULL, 'n'},
+        {"servo", required_argument, NULL, 'S'},
+        {"firmware", required_argument, NULL, 'F'},
+        {"echo", no_argument, NULL, 'e'},
+        {"crc-error", required_argument, NULL, 'E'},
+        {"after-silent", required_argument, NULL, 'R'},
         {"control", required_argument, NULL, 'C'},
         {"fault", required_argument, NULL, 'f'},
         {"log", required_argument, NULL, 'o'},
@@ -165,6 +210,8 @@ int sim_options_parse(int argc, char **argv, struct sim_options *o)
             return say(EX_USAGE, argv[optind - 1], "needs a value; see --help");
         if (letter == 'L')
             o->sim.is_lockstep = true;
+        else if (letter == 'e')
+            o->sim.has_echo = true;
         else if (letter == 'n')
             o->sim.has_stand = false;
         else if (letter == 'p' && !strcmp(optarg, "feetech"))

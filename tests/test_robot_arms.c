@@ -182,9 +182,12 @@ static void step(struct plant *p, struct servo *servos)
 {
     double tau_Nm[ARM_MAX_JOINTS];
     for (int k = 0; k < plant_joints(p); k++) {
-        const struct servo_motion motion = {plant_q_rad(p, k), plant_dq_rad_s(p, k),
-                                            plant_tau_limit_Nm(p, k, 1),
-                                            plant_tau_limit_Nm(p, k, -1)};
+        const struct servo_motion motion = {
+            .q_rad = plant_q_rad(p, k),
+            .dq_rad_s = plant_dq_rad_s(p, k),
+            .tau_up_Nm = plant_tau_limit_Nm(p, k, 1),
+            .tau_down_Nm = plant_tau_limit_Nm(p, k, -1),
+        };
         tau_Nm[k] = servo_step(&servos[k], PLANT_STEP_us * 1e-6, &motion);
     }
     plant_step(p, tau_Nm);

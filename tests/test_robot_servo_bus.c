@@ -55,7 +55,7 @@ static void expect_answer(struct servo_bus *bus, const char *request, const char
 
 static void set_position(struct servo *s, int raw)
 {
-    s->motion.q_rad = dxl_raw_to_rad(raw);
+    s->motor.motion.q_rad = dxl_raw_to_rad(raw);
 }
 
 Test(robot_servo_bus, documented_reads_get_the_documented_answers)
@@ -133,8 +133,8 @@ Test(robot_servo_bus, broadcast_ping_is_answered_by_all_in_order_of_ids)
         cr_assert(dxl_parse(&parser, &at, &left, &p));
         cr_expect(eq(int, p.id, expected[k]));
         cr_expect(eq(int, p.n, 3));
-        cr_expect(eq(int, dxl_get_u16(p.params), SERVO_MODEL));
-        cr_expect(eq(int, p.params[2], SERVO_FIRMWARE));
+        cr_expect(eq(int, dxl_get_u16(p.params), 1120));
+        cr_expect(eq(int, p.params[2], 46));
     }
     cr_expect(not(dxl_parse(&parser, &at, &left, &p)));
     servo_bus_destroy(bus);

@@ -282,7 +282,7 @@ Test(robot_sim, a_hot_servo_shuts_down_and_can_be_used_again_when_it_has_cooled)
     start(sim);
     inject(sim, "overheat:3=95");
     advance_ms(sim, 1);
-    cr_expect(eq(int, (int)lround(servo_temperature_C(servo(sim, 2))), 95));
+    cr_expect(eq(int, (int)lround(servo_motor_temperature_C(&servo(sim, 2)->motor)), 95));
     cr_expect(eq(int, servo_errors(servo(sim, 2)), DXL_HW_OVERHEAT));
     cr_expect(not(servo_is_torque_on(servo(sim, 2))));
     clear(sim);
@@ -341,13 +341,13 @@ Test(robot_sim, a_blocked_joint_stands_still_against_its_motor_and_overloads_it)
     start(sim);
     put(sim, 0, DXL_GOAL_VELOCITY, 4, dxl_rad_s_to_raw(0.5));
     advance_ms(sim, 300);
-    cr_expect(gt(dbl, servo(sim, 0)->motion.dq_rad_s, 0.4));
+    cr_expect(gt(dbl, servo(sim, 0)->motor.motion.dq_rad_s, 0.4));
     inject(sim, "stall:1");
     advance_ms(sim, 20);
-    const double at_rad = servo(sim, 0)->motion.q_rad;
+    const double at_rad = servo(sim, 0)->motor.motion.q_rad;
     advance_ms(sim, 500);
-    cr_expect(lt(dbl, fabs(servo(sim, 0)->motion.q_rad - at_rad), 1e-3));
-    cr_expect(gt(dbl, servo(sim, 0)->tau_Nm, 30), "it pushes");
+    cr_expect(lt(dbl, fabs(servo(sim, 0)->motor.motion.q_rad - at_rad), 1e-3));
+    cr_expect(gt(dbl, servo(sim, 0)->motor.tau_Nm, 30), "it pushes");
     advance_ms(sim, 3000);
     cr_expect(eq(int, servo_errors(servo(sim, 0)), DXL_HW_OVERLOAD));
     sim_close(sim);

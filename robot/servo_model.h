@@ -1,0 +1,49 @@
+/* servo_model.h - the servos that can be emulated, and in what they differ.
+ *
+ * Sources: e-manual pages xl330-m077, xl330-m288, xc330-t288, xl430-w250, xm430-w210,
+ * xm430-w350 and xm540-w270 (a velocity limit that a page lacks is its no-load speed);
+ * STS3215: memory table and data sheet of the 12 V version.
+ */
+#ifndef ROBOT_SERVO_MODEL_H
+#define ROBOT_SERVO_MODEL_H
+
+#include <stdint.h>
+
+enum servo_protocol { SERVO_DYNAMIXEL, SERVO_FEETECH };
+
+/* Where indirect addresses are, where their data are, and how many. */
+struct servo_indirect {
+    uint16_t addr, data, n;
+};
+
+/* What a Dynamixel table has in place of the common one; 0 for a register: not there. */
+struct servo_figures {
+    int temp_limit_C, volts_max, volts_min, volts_hi, volts_lo; /* V in 0.1 V */
+    int current_full; /* register 38 and its most; what the motor draws at stall */
+    int velocity_limit, velocity_full; /* register 44 */
+    int drive_mode_full, baud_full, pwm_slope, shutdown;
+    int velocity_i, velocity_p, position_d, position_i, position_p;
+    int external_ports; /* 3 or 0 */
+    struct servo_indirect indirect[2];
+};
+
+struct servo_model {
+    const char *name;
+    enum servo_protocol protocol;
+    int number, firmware;         /* Feetech firmware: 100 major + minor */
+    double supply_V, brown_out_V; /* nominal; where the processor gives up (assumed) */
+    struct servo_figures dxl;
+};
+
+/* NULL when no servo has this name. */
+const struct servo_model *servo_model_find(const char *name);
+/* What a chain consists of when nobody says. */
+const struct servo_model *servo_model_default(enum servo_protocol protocol);
+/* The k-th of them all, or NULL. */
+const struct servo_model *servo_model_at(int k);
+
+/* Register value of a rate, or -1 when the model does not have it; and back, 0 for none. */
+int servo_model_baud_code(const struct servo_model *m, int baud_Bd);
+int servo_model_baud_Bd(const struct servo_model *m, int code);
+
+#endif
