@@ -94,8 +94,12 @@ static struct library_params library_params(const struct config *cfg)
 
 static struct bus_params bus_params(const struct config *cfg)
 {
-    struct bus_params p = {
-        .baud_Bd = cfg->arm.baud_Bd, .n = cfg->arm.n_joints, .watchdog_ms = WATCHDOG_ms};
+    struct bus_params p = {.protocol = cfg->arm.driver == DRIVER_FEETECH ? BUS_FEETECH
+                                                                         : BUS_DYNAMIXEL,
+                           .is_wheel = cfg->arm.feetech_mode == FEETECH_WHEEL,
+                           .baud_Bd = cfg->arm.baud_Bd,
+                           .n = cfg->arm.n_joints,
+                           .watchdog_ms = WATCHDOG_ms};
     snprintf(p.port, sizeof(p.port), "%s", cfg->arm.port);
     for (int k = 0; k < p.n; k++) {
         p.id[k] = (uint8_t)cfg->arm.joints[k].id;
@@ -108,10 +112,7 @@ static struct bus_params bus_params(const struct config *cfg)
 static int check_fit(const struct config *cfg, const struct network *net, struct arm *arm,
                      char *err)
 {
-    if (cfg->arm.driver == DRIVER_FEETECH)
-        snprintf(err, ERR_LEN, "%s: arm.driver: feetech is not supported by this version",
-                 cfg->path);
-    else if (arm_joints(arm) < cfg->arm.n_joints)
+    if (arm_joints(arm) < cfg->arm.n_joints)
         snprintf(err, ERR_LEN, "%s: arm.joints lists %d joints, the model %s has %d",
                  cfg->path, cfg->arm.n_joints, cfg->arm.model, arm_joints(arm));
     else if (net->p.joints > cfg->arm.n_joints)

@@ -2,14 +2,17 @@
 #include "daemon/config.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/config_yaml.h"
+#include "robot/bus.h" /* bus_budget */
 
 enum { FILE_MAX_BYTES = 1 << 20, KEY_LEN = 64 };
 
 static const char *const drivers[] = {"dynamixel", "feetech", NULL};
+static const char *const feetech_modes[] = {"position", "wheel", NULL};
 static const char *const on_exits[] = {"hold", "park", "limp", NULL};
 static const char *const backends[] = {"ideal", "pcm", NULL};
 static const char *const profiles[] = {"aihwkit",    "hermes-1dev", "hermes-2dev",
@@ -29,6 +32,9 @@ static const struct field fields[] = {
      "arm description, an MJCF file", NULL},
     {"arm.driver", FIELD_WORD, AT(arm.driver), 0, 0, "dynamixel",
      "servo protocol: dynamixel or feetech", drivers},
+    {"arm.feetech_mode", FIELD_WORD, AT(arm.feetech_mode), 0, 0, "position",
+     "how Feetech servos are driven: position (streamed, they stay where they are when armd "
+     "dies) or wheel (constant speed; needs arm.guard)", feetech_modes},
     {"arm.port", FIELD_PATH, AT(arm.port), SIZE(arm.port), NULL,
      "serial port, or a symlink to one", NULL},
     {"arm.baud_Bd", FIELD_INT, AT(arm.baud_Bd), 9600, 4500000, "1000000",
@@ -256,10 +262,37 @@ static void read_joints(struct load *l, yaml_node_t *root)
     }
 }
 
+/* The servos' own limits, and the time that the line needs. */
+static void check_bus(struct load *l)
+{
+    const struct config *c = l->cfg;
+    const bool is_feetech = c->arm.driver == DRIVER_FEETECH;
+    const struct bus_params p = {.protocol = is_feetech ? BUS_FEETECH : BUS_DYNAMIXEL,
+                                 .baud_Bd = c->arm.baud_Bd,
+                                 .n = c->arm.n_joints};
+    const struct bus_budget t = bus_budget(&p);
+    if (is_feetech && c->arm.baud_Bd > 1000000)
+        config_reader_blame(&l->r, field_line(l, "arm.baud_Bd"), "arm.baud_Bd",
+                            "%d is above 1000000, the most that Feetech servos take",
+                            c->arm.baud_Bd);
+    if (is_feetech && c->arm.feetech_mode == FEETECH_WHEEL && !*c->arm.guard)
+        config_reader_blame(&l->r, field_line(l, "arm.feetech_mode"), "arm.feetech_mode",
+                            "wheels turn on when armd dies: name armguard's socket in "
+                            "arm.guard, or say position");
+    if (t.cycle_us * c->arm.rate_Hz > 1e6)
+        config_reader_blame(
+            &l->r, field_line(l, "arm.rate_Hz"), "arm.rate_Hz",
+            "%d cycles do not fit in a second: %d servos need %d + %d + %d bytes of 10 "
+            "bits, %.2f ms at %d Bd, so at most %.0f Hz",
+            c->arm.rate_Hz, p.n, t.goals_B, t.request_B, t.replies_B, 1e-3 * t.cycle_us,
+            p.baud_Bd, floor(1e6 / t.cycle_us));
+}
+
 /* Rules between keys; only asked when every key is right by itself. */
 static void check_relations(struct load *l)
 {
     const struct config *c = l->cfg;
+    check_bus(l);
     if (c->arm.rate_Hz * c->network.tick_ms % 1000)
         config_reader_blame(&l->r, field_line(l, "arm.rate_Hz"), "arm.rate_Hz",
                             "%d is not a multiple of the tick rate, %g Hz at "

@@ -17,6 +17,7 @@
 enum { CONFIG_PATH_LEN = 512, CONFIG_PORT_LEN = 128, CONFIG_WORD_LEN = 32 };
 
 enum config_driver { DRIVER_DYNAMIXEL, DRIVER_FEETECH };
+enum config_feetech { FEETECH_POSITION, FEETECH_WHEEL };
 enum config_on_exit { ON_EXIT_HOLD, ON_EXIT_PARK, ON_EXIT_LIMP };
 enum config_backend { BACKEND_IDEAL, BACKEND_PCM };
 enum config_compensate { COMPENSATE_PER_COLUMN, COMPENSATE_NONE };
@@ -36,6 +37,7 @@ struct config {
     struct {
         char model[CONFIG_PATH_LEN]; /* MJCF */
         enum config_driver driver;
+        enum config_feetech feetech_mode;
         char port[CONFIG_PORT_LEN];
         int baud_Bd, rate_Hz, n_joints; /* the rate is a multiple of the tick rate */
         struct config_joint joints[ARM_MAX_JOINTS];

@@ -33,6 +33,17 @@ struct bus_counters bus_counters(const struct bus *b)
     return c;
 }
 
+/* Lengths of the frames: dxl.h, sts.h; goals and telemetry of the two drivers. */
+struct bus_budget bus_budget(const struct bus_params *p)
+{
+    const int n = p->n;
+    struct bus_budget t = {14 + n * (1 + 4), 14 + n, n * (11 + 10), 0};
+    if (p->protocol == BUS_FEETECH)
+        t = (struct bus_budget){8 + n * (1 + 2), 8 + n, n * (6 + 15), 0};
+    t.cycle_us = 1e7 * (t.goals_B + t.request_B + t.replies_B) / p->baud_Bd;
+    return t;
+}
+
 void bus_forget_replies(struct bus *b)
 {
     b->ops->forget(b);

@@ -59,8 +59,16 @@ const char *bus_error_words(uint8_t error, char *out, size_t len);
 struct bus_counters {
     uint64_t cycles, replies, missed,
         bad_frames;         /* missed: a servo that did not answer */
-    uint32_t round_trip_us; /* of the last complete cycle */
+    uint32_t round_trip_us; /* of the last complete cycle; at first of a ping */
 };
+
+/* What a cycle puts on the line: bytes of goals, request and replies, 10 bits each, and how
+ * long they take.  What adapter, servos and host add is not in it. */
+struct bus_budget {
+    int goals_B, request_B, replies_B;
+    double cycle_us;
+};
+struct bus_budget bus_budget(const struct bus_params *p);
 
 struct bus;
 

@@ -69,7 +69,9 @@ static int set_up(struct bus *b, char *err, size_t err_len)
 {
     uint32_t silent = 0;
     for (int k = 0; k < b->p.n; k++) {
+        const int64_t from_us = bus_now_us();
         const int rc = bus_ping(b, k, BUS_TRIES);
+        b->counters.round_trip_us = (uint32_t)(bus_now_us() - from_us);
         if (rc == -EIO)
             return bus_say(err, err_len, rc, "%s: the link is lost", b->p.port);
         if (rc == -ETIMEDOUT)

@@ -296,6 +296,38 @@ Test(config, the_servo_rate_must_be_a_multiple_of_the_tick_rate)
            NULL));
 }
 
+/* an arm of one servo with these keys, and what is said of them */
+static void expect_arm_problem(const char *keys, const char *sentence)
+{
+    char text[512];
+    struct config c;
+    snprintf(text, sizeof(text),
+             "arm:\n  model: arm.xml\n  port: tty0\n%s"
+             "  joints: [{name: b, id: 1, v_max_rad_s: 2, a_max_rad_s2: 8}]\n"
+             "network: {weights: net.safetensors}\n",
+             keys);
+    cr_expect(eq(int, parse_text(&c, text), -EINVAL), "%s", keys);
+    cr_expect(ne(ptr, strstr(problems, sentence), NULL), "%s", problems);
+}
+
+Test(config, a_rate_that_the_line_cannot_carry_is_refused_with_the_arithmetic)
+{
+    expect_arm_problem(
+        "  baud_Bd: 57600\n  rate_Hz: 200\n",
+        ":5: arm.rate_Hz: 200 cycles do not fit in a second: 1 servos need "
+        "19 + 15 + 21 bytes of 10 bits, 9.55 ms at 57600 Bd, so at most 104 "
+        "Hz\n");
+}
+
+Test(config, feetech_servos_are_not_driven_as_wheels_or_faster_than_they_can)
+{
+    expect_arm_problem("  driver: feetech\n  baud_Bd: 3000000\n",
+                       ":5: arm.baud_Bd: 3000000 is above 1000000");
+    expect_arm_problem("  driver: feetech\n  feetech_mode: wheel\n",
+                       ":5: arm.feetech_mode: wheels turn on when armd dies: name "
+                       "armguard's socket in arm.guard, or say position\n");
+}
+
 Test(config, broken_yaml_is_refused_with_its_line)
 {
     struct config c;
