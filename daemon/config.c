@@ -59,11 +59,12 @@ static const struct field fields[] = {
      "256 x 256 cores on the chip, one per segment of a skill", NULL},
     {"pcm.rounding", FIELD_WORD, AT(pcm.rounding), 0, 0, "stochastic",
      "how updates reach cells: stochastic, nearest or none of rounding to whole steps, "
-     "carry (the rest waits), one-sided (SET pulses, no RESET)", rounding_names},
+     "independent (stochastic, each cell by itself), carry (the rest waits), one-sided "
+     "(SET pulses, no RESET)", rounding_names},
     {"pcm.programming", FIELD_WORD, AT(pcm.programming), 0, 0, "target",
      "how cells get there: target (open loop) or verify (pulses and read-back)",
      programming_names},
-    {"pcm.update_step", FIELD_NUMBER, AT(pcm.update_step), 1e-6, 1, "0.0625",
+    {"pcm.update_step", FIELD_NUMBER, AT(pcm.update_step), 1e-6, 1, "0.2",
      "smallest change of a cell, as a share of its range; not of one-sided pulses", NULL},
     {"pcm.adc_bits", FIELD_INT, AT(pcm.adc_bits), 0, 12, "8",
      "resolution of a column read, 4 to 12; 0: exact", NULL},

@@ -13,7 +13,7 @@ struct eval_params eval_params_default(void)
     return (struct eval_params){.updates = 1,
                                 .rule = rule_params_default(),
                                 .rounding = ROUND_NONE,
-                                .step = 0.0625f,
+                                .step = 0.2f,
                                 .seed = 1,
                                 .profile = &pcm_profile_hermes_2dev,
                                 .calibration_reads = 16,

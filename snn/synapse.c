@@ -13,6 +13,7 @@
 const char *const rounding_names[] = {[ROUND_NONE] = "none",
                                       [ROUND_NEAREST] = "nearest",
                                       [ROUND_STOCHASTIC] = "stochastic",
+                                      [ROUND_INDEPENDENT] = "independent",
                                       [ROUND_CARRY] = "carry",
                                       [ROUND_ONE_SIDED] = "one-sided",
                                       NULL};
@@ -38,9 +39,11 @@ int synapse_program(struct synapse *s, const float *w, double t_s)
 int synapse_update(struct synapse *s, const float *dw, double t_s)
 {
     const struct synapse_params *p = &s->params;
-    if (p->rounding == ROUND_STOCHASTIC || p->rounding == ROUND_ONE_SIDED) {
+    if (p->rounding == ROUND_STOCHASTIC || p->rounding == ROUND_INDEPENDENT ||
+        p->rounding == ROUND_ONE_SIDED) {
         struct philox_stream stream = {p->seed, SYNAPSE_ROUNDING_DOMAIN};
-        philox_uniforms(stream, s->n_updates, s->chance, p->rows * p->cols);
+        int draws = p->rounding == ROUND_STOCHASTIC ? p->cols : p->rows * p->cols;
+        philox_uniforms(stream, s->n_updates, s->chance, draws);
     }
     s->n_updates++;
     return s->ops->update(s, dw, t_s);
@@ -98,6 +101,19 @@ float rounding_apply(enum rounding mode, float x, float step, float u)
         return x;
     float units = x / step;
     return step * (mode == ROUND_NEAREST ? rintf(units) : floorf(units + u));
+}
+
+float synapse_round(struct synapse *s, int row, int col, float change)
+{
+    const struct synapse_params *p = &s->params;
+    const float below_one = 0x1.fffffep-1f;
+    float *u = &s->chance[p->rounding == ROUND_STOCHASTIC ? col : row * p->cols + col];
+    float rounded = rounding_apply(p->rounding, change, p->step, *u);
+    if (p->rounding == ROUND_STOCHASTIC) {
+        float sum = change / p->step + *u;
+        *u = fminf(sum - floorf(sum), below_one);
+    }
+    return rounded;
 }
 
 float synapse_first_carry(const struct synapse *s, int k)
@@ -173,11 +189,10 @@ static int ideal_update(struct synapse *s, const float *dw, double t_s)
     struct synapse_ideal *ideal = (struct synapse_ideal *)s;
     const struct synapse_params *p = &s->params;
     int written = 0;
-    for (int i = 0; i < p->rows * p->cols; i++) {
-        float change = s->carry
-                           ? (float)pcm_carry(&s->carry[i], dw[i], p->step) * p->step
-                           : rounding_apply(p->rounding, dw[i], p->step, s->chance[i]);
-        ideal->w[i] += change;
+    for (int k = 0; k < p->rows * p->cols; k++) {
+        float change = s->carry ? (float)pcm_carry(&s->carry[k], dw[k], p->step) * p->step
+                                : synapse_round(s, k / p->cols, k % p->cols, dw[k]);
+        ideal->w[k] += change;
         written += change != 0.0f;
     }
     return written;

@@ -18,7 +18,11 @@
 /* The scheme of an update: a change of every weight becomes one of cells
  *     none        as it is
  *     nearest     to whole steps, changes below half a step are lost
- *     stochastic  to whole steps, right on average
+ *     stochastic  to whole steps, right on average; what one cell of a column loses the
+ *                 next one makes up (systematic sampling, Madow and Madow 1944), so that
+ *                 rows that are active together miss little.  Neighbouring clock channels
+ *                 are, and neurons in the mean: 16.9 instead of 18.8 mm after one update
+ *     independent the same, but each cell draws for itself, as published
  *     carry       to the nearest whole steps, the rest waits with the cell; rests begin
  *                 anywhere between two steps, so that the first change is right on average
  *     one-sided   SET pulses on g+ or on g-, blind, as many as make it on average;
@@ -27,6 +31,7 @@ enum rounding {
     ROUND_NONE,
     ROUND_NEAREST,
     ROUND_STOCHASTIC,
+    ROUND_INDEPENDENT,
     ROUND_CARRY,
     ROUND_ONE_SIDED
 };
@@ -106,8 +111,8 @@ float *synapse_carry(struct synapse *s);
 /* The last verified writes of a PCM block, NULL for others. */
 const struct pcm_verify_report *synapse_report(const struct synapse *s);
 
-/* dw to whole steps as `mode` says, one of the first three; u in (0, 1) decides for
- * ROUND_STOCHASTIC. */
+/* dw to whole steps as `mode` says, one of the first four; u in (0, 1) decides for the two
+ * that are right on average. */
 float rounding_apply(enum rounding mode, float x, float step, float u);
 
 #endif

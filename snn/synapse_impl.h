@@ -27,8 +27,10 @@ struct synapse {
     struct synapse_params params;
     uint64_t n_updates; /* random numbers of an update are drawn by this count */
     uint64_t n_reads;   /* the same for noisy reads */
-    float *chance;      /* (rows, cols) in (0, 1), for stochastic rounding */
-    float *carry;       /* ideal blocks that carry, else NULL */
+    float
+        *chance;  /* (rows, cols) in (0, 1), for schemes that draw; stochastic: (cols), */
+                  /* where in a step the sums of the columns are */
+    float *carry; /* ideal blocks that carry, else NULL */
     const struct pcm_verify_report *report; /* or NULL */
     struct pcm_core *core;                  /* NULL for ideal weights */
 };
@@ -36,6 +38,10 @@ struct synapse {
 /* Sets the common part.  0 or -ENOMEM. */
 int synapse_init(struct synapse *s, const struct synapse_ops *ops,
                  const struct synapse_params *p);
+
+/* A change of cell (row, col) as the scheme has it, but for those with a memory or pulses.
+ * Rows in order, each cell once an update. */
+float synapse_round(struct synapse *s, int row, int col, float change);
 
 /* What cell k carries before the first update, in steps. */
 float synapse_first_carry(const struct synapse *s, int k);

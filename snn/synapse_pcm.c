@@ -166,8 +166,7 @@ static float moved(struct synapse_pcm *s, int row, int col, float old, float cha
     const struct synapse_params *p = &s->base.params;
     if (p->rounding == ROUND_CARRY)
         return pcm_core_carry(s->base.core, row, col, change, p->step);
-    float u = s->base.chance[row * p->cols + col];
-    float goal = old + rounding_apply(p->rounding, change, p->step, u);
+    float goal = old + synapse_round(&s->base, row, col, change);
     return fminf(fmaxf(goal, -1.0f), 1.0f);
 }
 

@@ -134,7 +134,7 @@ static void bench_teach(void)
         weights_load("config/weights/generic-2j.safetensors", err, sizeof(err));
     struct arm *arm = arm_open("config/arms/scorbot.xml", err, sizeof(err));
     struct teacher_params p = {
-        .is_pcm = true, .rounding = ROUND_STOCHASTIC, .step = 0.0625f, .seed = 1};
+        .is_pcm = true, .rounding = ROUND_STOCHASTIC, .step = 0.2f, .seed = 1};
     p.pcm.core = pcm_core_default_params(&pcm_profile_hermes_2dev, 1, 0);
     p.pcm.margin = 1.2f;
     p.pcm.calibration_reads = 16;

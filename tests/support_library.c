@@ -21,7 +21,7 @@ double lib_open(double unix_s, bool is_pcm)
     struct teacher_params tp = {.is_pcm = is_pcm,
                                 .n_cores = LIB_CORES,
                                 .rounding = is_pcm ? ROUND_STOCHASTIC : ROUND_NONE,
-                                .step = 0.0625f,
+                                .step = 0.2f,
                                 .updates = 2,
                                 .seed = 1};
     tp.pcm.core = pcm_core_default_params(&pcm_profile_hermes_2dev, 1, 0);

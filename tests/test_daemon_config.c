@@ -97,7 +97,7 @@ Test(config, a_minimal_file_takes_every_default_of_the_interface)
     cr_expect(eq(str, c.pcm.profile, "hermes-2dev"));
     cr_expect(eq(int, c.pcm.cores, 16));
     cr_expect(eq(int, c.pcm.rounding, ROUND_STOCHASTIC));
-    cr_expect(eq(dbl, c.pcm.update_step, 0.0625));
+    cr_expect(eq(dbl, c.pcm.update_step, 0.2));
     cr_expect(eq(int, c.learning.updates, 5));
     cr_expect(c.learning.rehearse);
     cr_expect(eq(int, c.control.track, TRACK_VELOCITY));
