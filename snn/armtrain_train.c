@@ -67,10 +67,12 @@ static const struct number numbers[] = {
     {"trainee-rate", N_FLOAT, AT(p.grad.trainee_rate), 0, 1,
      "firing rate aimed at, spikes per step"},
     {"validate-every", N_INT, AT(p.validate_every), 1, 1e8, "iterations"},
+    {"patience", N_INT, AT(p.patience), 0, 1e8,
+     "stop after so many validations without a new best; 0: never"},
     {"checkpoint-every", N_INT, AT(p.checkpoint_every), 1, 1e8, "iterations"},
     {"seed", N_SEED, AT(p.seed), 0, 1e15, "of weights and tasks"},
 };
-enum { N_NUMBERS = sizeof(numbers) / sizeof(numbers[0]), N_TEXTS = 8 };
+enum { N_NUMBERS = sizeof(numbers) / sizeof(numbers[0]), N_TEXTS = 9 };
 
 static void help(void)
 {
@@ -83,7 +85,10 @@ static void help(void)
          "  --sampler MIX      families of tasks and their shares (snn/task.h), such as\n"
          "                     rescaled:0.5,broad:0.3,strokes:0.2; also reach, curves, "
          "mixed\n"
-         "  --first-run HOW    gradient through it: constant (default) or exact");
+         "  --first-run HOW    gradient through it: constant (default) or exact;\n"
+         "                     noisy: a constant, with the noise of each task's cells\n"
+         "  --validate WHERE   the best network is the best after one update with ideal\n"
+         "                     weights (default) or on the chip: pcm");
     for (int i = 0; i < N_NUMBERS; i++)
         printf("  --%-16s %s (%g .. %g)\n", numbers[i].name, numbers[i].help,
                numbers[i].lo, numbers[i].hi);
@@ -114,6 +119,15 @@ static int set_mix(const char *text, struct task_mix *mix)
     return task_mix_parse(text, mix, err, sizeof(err)) < 0 ? fail(EX_USAGE, err) : -1;
 }
 
+static int set_first_run(const char *text, struct grad_params *p)
+{
+    p->is_first_run_exact = strcmp(text, "exact") == 0;
+    p->is_first_run_noisy = strcmp(text, "noisy") == 0;
+    if (p->is_first_run_exact || p->is_first_run_noisy || strcmp(text, "constant") == 0)
+        return -1;
+    return fail(EX_USAGE, "--first-run takes constant, noisy or exact");
+}
+
 static int set_text(int c, struct armtrain_options *o)
 {
     if (c == 'o')
@@ -132,12 +146,12 @@ static int set_text(int c, struct armtrain_options *o)
         o->p.grad.rounding = ROUND_NEAREST;
     else if (c == 'r' && strcmp(optarg, "stochastic") == 0)
         o->p.grad.rounding = ROUND_STOCHASTIC;
-    else if (c == 'f' && strcmp(optarg, "constant") == 0)
-        o->p.grad.is_first_run_exact = false;
-    else if (c == 'f' && strcmp(optarg, "exact") == 0)
-        o->p.grad.is_first_run_exact = true;
     else if (c == 'f')
-        return fail(EX_USAGE, "--first-run takes exact or constant");
+        return set_first_run(optarg, &o->p.grad);
+    else if (c == 'v' && (strcmp(optarg, "pcm") == 0 || strcmp(optarg, "ideal") == 0))
+        o->p.is_validated_on_pcm = strcmp(optarg, "pcm") == 0;
+    else if (c == 'v')
+        return fail(EX_USAGE, "--validate takes ideal or pcm");
     else
         return fail(EX_USAGE, "--rounding takes none, nearest or stochastic");
     return -1;
@@ -145,13 +159,14 @@ static int set_text(int c, struct armtrain_options *o)
 
 int armtrain_parse(int argc, char **argv, struct armtrain_options *o)
 {
-    struct option options[N_NUMBERS + N_TEXTS] = {
+    struct option options[N_TEXTS + N_NUMBERS + 1] = {
         {"out", 1, NULL, 'o'},       {"init", 1, NULL, 'i'},
         {"arm", 1, NULL, 'a'},       {"resume", 0, NULL, 'R'},
         {"rounding", 1, NULL, 'r'},  {"sampler", 1, NULL, 'm'},
-        {"first-run", 1, NULL, 'f'}, {"help", 0, NULL, 'h'}};
+        {"first-run", 1, NULL, 'f'}, {"validate", 1, NULL, 'v'},
+        {"help", 0, NULL, 'h'}};
     for (int i = 0; i < N_NUMBERS; i++)
-        options[N_TEXTS - 1 + i] = (struct option){numbers[i].name, 1, NULL, 1000 + i};
+        options[N_TEXTS + i] = (struct option){numbers[i].name, 1, NULL, 1000 + i};
     int c, rc = -1;
     while (rc < 0 && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == '?')
@@ -174,10 +189,12 @@ int armtrain_parse(int argc, char **argv, struct armtrain_options *o)
     return rc;
 }
 
-/* the curve so far: iteration, loss, tip after one update, after five */
+/* the curve so far: iteration, loss, tip after one update, after five; on the chip, or no
+ * numbers */
+enum { CURVE_COLS = 6 };
 struct curve {
     int n;
-    double rows[MAX_POINTS][4];
+    double rows[MAX_POINTS][CURVE_COLS];
 };
 
 static void draw_curve(const struct curve *curve, const char *png)
@@ -185,11 +202,16 @@ static void draw_curve(const struct curve *curve, const char *png)
     char err[ERR_LEN] = "";
     struct plot *plot = plot_open(png, 900, 500, err, sizeof(err));
     if (plot) {
-        plot_data(plot, "curve", &curve->rows[0][0], curve->n, 4);
+        plot_data(plot, "curve", &curve->rows[0][0], curve->n, CURVE_COLS);
         plot_cmd(plot, "set logscale y; set grid; set xlabel 'iteration'");
         plot_cmd(plot, "set ylabel 'validation: tip RMSE, mm'");
-        plot_cmd(plot, "plot $curve using 1:3 with lines lw 2 title 'one update', "
-                       "$curve using 1:4 with lines lw 2 title 'five updates'");
+        plot_cmd(plot,
+                 "plot $curve using 1:3 with lines lw 2 title 'one update', "
+                 "$curve using 1:4 with lines lw 2 title 'five updates'%s",
+                 isfinite(curve->rows[0][4])
+                     ? ", $curve using 1:5 with lines lw 2 title 'one, on the chip', "
+                       "$curve using 1:6 with lines lw 2 title 'five, on the chip'"
+                     : "");
     }
     if (!plot || plot_close(plot, err, sizeof(err)) < 0)
         fprintf(stderr, "armtrain: %s\n", err); /* a picture is not worth a training */
@@ -203,8 +225,11 @@ static void print_progress(const struct train_progress *p)
     printf("%s%6d/%d  loss %.5f  omega %.4f rad/s", isatty(STDOUT_FILENO) ? "\r" : "",
            p->iteration, p->iterations, p->last.loss, p->last.omega_rmse);
     if (p->is_validated)
-        printf("  tip %.2f mm (best %.2f), after five %.2f", p->tip_rmse_mm,
-               p->best_tip_rmse_mm, p->tip_after_five_mm);
+        printf("  tip %.2f mm, after five %.2f", p->tip_rmse_mm, p->tip_after_five_mm);
+    if (p->is_validated && p->pcm_rmse_mm > 0.0)
+        printf(", chip %.2f and %.2f", p->pcm_rmse_mm, p->pcm_after_five_mm);
+    if (p->is_validated)
+        printf(" (best %.2f)", p->best_mm);
     printf("  rates %.1f/%.1f Hz  %.3f s/it  left %d:%02d%s", 1e3 * p->last.trainee_rate,
            1e3 * p->last.lsg_rate, p->seconds_per_iteration, (int)left_s / 60,
            (int)left_s % 60, p->is_validated ? "\n" : "");
@@ -220,12 +245,41 @@ static void describe(struct network *net, const struct armtrain_options *o,
         net->summary, sizeof(net->summary),
         "tasks %s (rescaled: sampler of Ortner et al. 2025), %d joints, seed %llu; %d "
         "iterations of %d tasks, Adam %g, position weight %g, "
-        "rounding %d, weight noise %g, read noise %g; validation (rescaled, ideal) tip "
+        "rounding %d, weight noise %g, read noise %g%s; validation (rescaled, ideal) tip "
         "RMSE %.2f mm after one update, %.2f after five",
         task_mix_text(&t->mix, mix), net->p.joints, (unsigned long long)t->seed,
         p->iteration, t->batch, (double)t->rate, (double)t->grad.position_weight,
         (int)t->grad.rounding, (double)t->grad.weight_noise, (double)t->grad.read_noise,
-        p->tip_rmse_mm, p->tip_after_five_mm);
+        t->grad.is_first_run_noisy ? " (first run too)" : "", p->tip_rmse_mm,
+        p->tip_after_five_mm);
+}
+
+/* a validation to the curve and its file */
+static void note(struct curve *curve, const struct armtrain_options *o,
+                 const struct train_progress *p)
+{
+    char path[PATH_LEN];
+    const bool has_pcm = p->pcm_rmse_mm > 0.0;
+    const double row[CURVE_COLS] = {p->iteration,
+                                    p->last.loss,
+                                    p->tip_rmse_mm,
+                                    p->tip_after_five_mm,
+                                    has_pcm ? p->pcm_rmse_mm : NAN,
+                                    has_pcm ? p->pcm_after_five_mm : NAN};
+    memcpy(curve->rows[curve->n++], row, sizeof(row));
+    snprintf(path, sizeof(path), "%s.csv", o->out);
+    FILE *csv = fopen(path, p->iteration <= o->p.validate_every ? "w" : "a");
+    if (!csv)
+        return;
+    if (ftell(csv) == 0)
+        fprintf(csv, "iteration,loss,tip_rmse_mm,tip_rmse_mm_after_five%s\n",
+                has_pcm ? ",pcm_rmse_mm,pcm_rmse_mm_after_five" : "");
+    fprintf(csv, "%d,%.6f,%.3f,%.3f", p->iteration, p->last.loss, p->tip_rmse_mm,
+            p->tip_after_five_mm);
+    if (has_pcm)
+        fprintf(csv, ",%.3f,%.3f", p->pcm_rmse_mm, p->pcm_after_five_mm);
+    fputc('\n', csv);
+    fclose(csv);
 }
 
 /* what one iteration leaves on disk; 0 or -errno */
@@ -235,20 +289,8 @@ static int keep(const struct train *t, struct network *net,
 {
     char path[PATH_LEN];
     int rc = 0;
-    if (p->is_validated && curve->n < MAX_POINTS) {
-        double row[4] = {p->iteration, p->last.loss, p->tip_rmse_mm,
-                         p->tip_after_five_mm};
-        memcpy(curve->rows[curve->n++], row, sizeof(row));
-        snprintf(path, sizeof(path), "%s.csv", o->out);
-        FILE *csv = fopen(path, p->iteration <= o->p.validate_every ? "w" : "a");
-        if (csv) {
-            if (ftell(csv) == 0)
-                fputs("iteration,loss,tip_rmse_mm,tip_rmse_mm_after_five\n", csv);
-            fprintf(csv, "%d,%.6f,%.3f,%.3f\n", p->iteration, p->last.loss,
-                    p->tip_rmse_mm, p->tip_after_five_mm);
-            fclose(csv);
-        }
-    }
+    if (p->is_validated && curve->n < MAX_POINTS)
+        note(curve, o, p);
     if (p->is_best) {
         describe(net, o, p);
         rc = weights_save(o->out, net, err, ERR_LEN);
@@ -281,7 +323,7 @@ static int run(struct train *t, struct network *net, const struct armtrain_optio
     int more = curve ? 1 : -ENOMEM;
     while (more > 0) {
         more = train_step(t, &p);
-        const bool is_over = is_stopped(share, is_interrupted || more < 0);
+        const bool is_over = is_stopped(share, is_interrupted || more <= 0);
         if (share->rank == 0 && more >= 0) {
             print_progress(&p);
             int rc = keep(t, net, o, &p, curve, !more || is_over, err);

@@ -73,6 +73,19 @@ static void add_weight_noise(const struct network_params *p, float share, uint64
     }
 }
 
+const struct rsnn_record *grad_first_run(const struct grad *g, struct grad_group *group,
+                                         const struct grad_task *task,
+                                         const float **trace)
+{
+    *trace = g->trace;
+    if (!g->is_first_run_noisy)
+        return &g->first;
+    const struct rsnn_params layer = network_trainee(g->net);
+    eprop_traces(&g->net->p.clock, &task->first, layer.lif.decay, group->trace);
+    *trace = group->trace;
+    return &task->first;
+}
+
 static void forward_task(struct grad *g, struct grad_group *group, struct grad_task *t,
                          const struct grad_params *gp, const struct target *target,
                          uint64_t seed)
@@ -83,8 +96,6 @@ static void forward_task(struct grad *g, struct grad_group *group, struct grad_t
     forward_encode(net, target, t->x);
     forward_lsg(net, &group->lsg_state, group->lsg_synapse, T, t->x, group->current,
                 &t->lsg, t->signal);
-    eprop_update(T, p->clock.channels, n, p->learning_rate, g->trace, g->first.h,
-                 t->signal, group->current, group->d_w);
     struct synapse_params s = {.rows = rows,
                                .cols = n,
                                .n_in = p->clock.channels,
@@ -96,6 +107,12 @@ static void forward_task(struct grad *g, struct grad_group *group, struct grad_t
     if (gp->weight_noise > 0.0f)
         add_weight_noise(p, gp->weight_noise, seed, group->d_z, group->noise, t->w);
     struct synapse *trainee = synapse_ideal_create(&s, t->w);
+    if (g->is_first_run_noisy)
+        forward_trainee(net, &group->trainee_state, trainee, T, &t->first);
+    const float *trace;
+    const struct rsnn_record *first = grad_first_run(g, group, t, &trace);
+    eprop_update(T, p->clock.channels, n, p->learning_rate, trace, first->h, t->signal,
+                 group->current, group->d_w);
     synapse_update(trainee, group->d_w, 0.0);
     forward_trainee(net, &group->trainee_state, trainee, T, &t->second);
     synapse_destroy(trainee);
@@ -231,6 +248,7 @@ struct grad_result grad_compute(struct grad *g, const struct grad_params *p, int
     const int n_groups = (tasks + GRAD_GROUP - 1) / GRAD_GROUP;
     struct grad_result result = {0};
     g->is_first_run_exact = p->is_first_run_exact;
+    g->is_first_run_noisy = p->is_first_run_noisy;
     run_first(g);
 
 #pragma omp parallel for schedule(dynamic)

@@ -36,7 +36,9 @@ struct grad_params {
     float weight_noise; /* of programming: sd, share of the largest weight of a column */
     float read_noise;   /* of every read in the second run, see synapse.h */
     bool is_first_run_exact;
-    uint64_t seed; /* of rounding and noise */
+    bool is_first_run_noisy; /* every task makes the first run itself, with the noise of
+                                its cells and reads, as on the chip; not with exact */
+    uint64_t seed;           /* of rounding and noise */
     struct grad_share share;
 };
 

@@ -126,14 +126,16 @@ static void backward_update(const struct grad *g, struct grad_group *group,
     const int n = net->p.trainee.n, rows = network_trainee_rows(&net->p);
     const int T = task->second.steps, n_x = network_lsg_inputs(&net->p);
     const float eta = net->p.learning_rate;
+    const float *trace;
+    const struct rsnn_record *first = grad_first_run(g, group, task, &trace);
     grad_add_scaled(group->gradient + (net->w[TRAINEE_IN] - net->w[0]), 1.0f, group->d_w,
                     rows * n);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, T, n, rows, -eta, g->trace,
-                rows, group->d_w, n, 0.0f, group->d_signal, n);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, T, n, rows, -eta, trace, rows,
+                group->d_w, n, 0.0f, group->d_signal, n);
     if (g->is_first_run_exact)
         grad_first_collect(g, group, task);
     for (int i = 0; i < T * n; i++)
-        group->d_signal[i] *= g->first.h[i];
+        group->d_signal[i] *= first->h[i];
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n_x, n, T, 1.0f, task->x, n_x,
                 group->d_signal, n, 1.0f,
                 group->gradient + (net->w[LSG_DIRECT] - net->w[0]), n);

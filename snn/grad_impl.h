@@ -16,6 +16,7 @@ struct grad_task {
     float *w;      /* (rows, n) trainee after the update */
     float *d_y;    /* (T, joints) */
     struct rsnn_record lsg, second;
+    struct rsnn_record first; /* where it is the task's own: is_first_run_noisy */
     double omega_error, position_error; /* sums of squares */
 };
 
@@ -26,6 +27,7 @@ struct grad_group {
     float *d_w;       /* (rows, n) */
     float *noise;     /* (rows, n) scratch */
     float *recurrent; /* (n, {n}) of the trainee */
+    float *trace;     /* (T, rows) of a task's own first run */
     float *d_v;       /* (T + 1, {n}) of the trainee */
     float *d_z;       /* (n) scratch */
     float *d_signal;  /* (T, n) */
@@ -53,8 +55,13 @@ struct grad {
     float *trace;         /* (T, rows) of the first run */
     float *slopes;        /* (n), (lsg n): derivative of the rate terms by one spike */
     struct rsnn_record first;
-    bool is_first_run_exact; /* in this call */
+    bool is_first_run_exact, is_first_run_noisy; /* in this call */
 };
+
+/* The run before the update of this task, and its traces, valid until the next call. */
+const struct rsnn_record *grad_first_run(const struct grad *g, struct grad_group *group,
+                                         const struct grad_task *task,
+                                         const float **trace);
 
 /* Backward pass of tasks[0..n): fills group->gradient.  Slopes: derivative of the rate
  * terms by one spike, per neuron. */

@@ -24,7 +24,8 @@ static int task_create(struct grad_task *t, const struct network *net)
     t->d_y = malloc(T * p->joints * sizeof(float));
     return t->x && t->signal && t->w && t->d_y &&
                    rsnn_record_create(&t->second, &trainee, p->steps) == 0 &&
-                   rsnn_record_create(&t->lsg, &lsg, p->steps) == 0
+                   rsnn_record_create(&t->lsg, &lsg, p->steps) == 0 &&
+                   rsnn_record_create(&t->first, &trainee, p->steps) == 0
                ? 0
                : -ENOMEM;
 }
@@ -37,6 +38,7 @@ static void task_destroy(struct grad_task *t)
     free(t->d_y);
     rsnn_record_destroy(&t->second);
     rsnn_record_destroy(&t->lsg);
+    rsnn_record_destroy(&t->first);
 }
 
 static int group_create(struct grad_group *g, const struct network *net)
@@ -54,6 +56,7 @@ static int group_create(struct grad_group *g, const struct network *net)
                  {&g->d_w, rows * n},
                  {&g->noise, rows * n},
                  {&g->recurrent, n * n_row},
+                 {&g->trace, T * rows},
                  {&g->d_v, (T + 1) * n_row},
                  {&g->d_z, n},
                  {&g->d_signal, T * n},
@@ -81,10 +84,10 @@ static int group_create(struct grad_group *g, const struct network *net)
 
 static void group_destroy(struct grad_group *g)
 {
-    float *const arrays[] = {g->gradient,  g->current, g->d_w,     g->noise,
-                             g->recurrent, g->d_v,     g->d_z,     g->d_signal,
-                             g->lsg_d_v,   g->next,    g->product, g->d_b,
-                             g->spiked,    g->d_trace, g->d_h};
+    float *const arrays[] = {g->gradient, g->current, g->d_w,     g->noise,
+                             g->trace,    g->d_v,     g->d_z,     g->d_signal,
+                             g->lsg_d_v,  g->next,    g->product, g->d_b,
+                             g->spiked,   g->d_trace, g->d_h,     g->recurrent};
     for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
         free(arrays[i]);
     free(g->at);

@@ -23,6 +23,7 @@ struct train {
     void *context;
     int iteration;
     double best_mm;
+    int validations_since_best;
 };
 
 enum { VALIDATION_SEED_OFFSET = 0x56414c, VALIDATION_UPDATES = 5 };
@@ -148,22 +149,38 @@ static void draw_tasks(struct train *t)
         task_sample(&tasks, first + (uint64_t)b, t->omega + size * b);
 }
 
-static int validate(struct train *t, struct train_progress *progress)
+/* mean tip RMSE in mm after one update and after all of them */
+static int validate_on(const struct train *t, bool is_pcm, double *one, double *all)
 {
     struct eval_params p = eval_params_default();
     struct eval_figures figures[VALIDATION_UPDATES + 1];
     char err[128];
     p.updates = VALIDATION_UPDATES;
+    p.is_pcm = is_pcm;
+    p.rounding = is_pcm ? ROUND_STOCHASTIC : ROUND_NONE;
     int rc = eval_run(t->net, t->validation, &p, t->tip, t->context, figures, err,
                       sizeof(err));
+    *one = figures[1].tip_rmse_mm.mean;
+    *all = figures[VALIDATION_UPDATES].tip_rmse_mm.mean;
+    return rc;
+}
+
+static int validate(struct train *t, struct train_progress *progress)
+{
+    int rc = validate_on(t, false, &progress->tip_rmse_mm, &progress->tip_after_five_mm);
+    if (rc == 0 && t->p.is_validated_on_pcm)
+        rc = validate_on(t, true, &progress->pcm_rmse_mm, &progress->pcm_after_five_mm);
     if (rc < 0)
         return rc;
+    const double mm =
+        t->p.is_validated_on_pcm ? progress->pcm_rmse_mm : progress->tip_rmse_mm;
     progress->is_validated = true;
-    progress->tip_rmse_mm = figures[1].tip_rmse_mm.mean;
-    progress->tip_after_five_mm = figures[VALIDATION_UPDATES].tip_rmse_mm.mean;
-    progress->is_best = progress->tip_rmse_mm < t->best_mm;
-    if (progress->is_best)
-        t->best_mm = progress->tip_rmse_mm;
+    progress->is_best = mm < t->best_mm;
+    t->validations_since_best++;
+    if (progress->is_best) {
+        t->best_mm = mm;
+        t->validations_since_best = 0;
+    }
     return 0;
 }
 
@@ -188,25 +205,28 @@ int train_step(struct train *t, struct train_progress *progress)
     int rc = 0;
     if (gp.share.rank == 0 && (t->iteration % t->p.validate_every == 0 || is_last))
         rc = validate(t, progress);
-    progress->best_tip_rmse_mm = t->best_mm;
-    return rc < 0 ? rc : !is_last;
+    progress->best_mm = t->best_mm;
+    bool is_given_up = t->p.patience > 0 && t->validations_since_best >= t->p.patience;
+    return rc < 0 ? rc : !is_last && !is_given_up;
 }
 
 int train_save(const struct train *t, const char *path, char *err, size_t err_len)
 {
-    char iteration[32], steps[32], best[32], seed[32];
+    char iteration[32], steps[32], best[32], seed[32], since[32];
     snprintf(iteration, sizeof(iteration), "%d", t->iteration);
     snprintf(steps, sizeof(steps), "%llu", (unsigned long long)t->adam.steps);
     snprintf(best, sizeof(best), "%.17g", t->best_mm);
     snprintf(seed, sizeof(seed), "%llu", (unsigned long long)t->p.seed);
+    snprintf(since, sizeof(since), "%d", t->validations_since_best);
     const struct metadata meta[] = {{"train.iteration", iteration},
+                                    {"train.validations_since_best", since},
                                     {"train.adam_steps", steps},
                                     {"train.best_mm", best},
                                     {"train.seed", seed}};
     const struct tensor moments[] = {
         {"adam.m", TENSOR_F32, 1, {(int64_t)t->adam.n}, t->adam.m},
         {"adam.v", TENSOR_F32, 1, {(int64_t)t->adam.n}, t->adam.v}};
-    const struct weights_extra extra = {moments, 2, meta, 4};
+    const struct weights_extra extra = {moments, 2, meta, 5};
     return weights_save_with(path, t->net, &extra, err, err_len);
 }
 
@@ -219,6 +239,7 @@ static const char *read_state(struct train *t, const struct safetensors *f)
     const char *steps = safetensors_meta(f, "train.adam_steps");
     const char *best = safetensors_meta(f, "train.best_mm");
     const char *seed = safetensors_meta(f, "train.seed");
+    const char *since = safetensors_meta(f, "train.validations_since_best");
     if (!m || !v || !iteration || !steps || !best || !seed)
         return "is not a checkpoint of a training";
     if (m->type != TENSOR_F32 || v->type != TENSOR_F32 || tensor_count(m) != t->adam.n ||
@@ -231,6 +252,7 @@ static const char *read_state(struct train *t, const struct safetensors *f)
     t->iteration = atoi(iteration);
     t->adam.steps = strtoull(steps, NULL, 10);
     t->best_mm = strtod(best, NULL);
+    t->validations_since_best = since ? atoi(since) : 0;
     return NULL;
 }
 

@@ -97,6 +97,16 @@ Test(armtrain, evaluates_rescaled_tasks_unless_told_otherwise)
     cr_expect(ne(dbl, eval_mm("--sampler strokes"), plain_mm));
 }
 
+Test(armtrain, tells_the_options_of_a_training_when_asked)
+{
+    char err[512] = "";
+    cr_expect(eq(int, rig_run(err, sizeof(err), "armtrain", "train", "--help", NULL), 0),
+              "%s", err);
+    cr_expect(eq(
+        int, rig_run(err, sizeof(err), "armtrain", "train", "--validate", "moon", NULL),
+        64));
+}
+
 Test(armtrain, writes_into_weights_what_they_were_trained_on)
 {
     char err[512] = "", out[96];

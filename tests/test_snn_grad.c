@@ -4,6 +4,7 @@
 #include <criterion/new/assert.h>
 #include <math.h>
 #include <omp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -376,7 +377,7 @@ Test(grad, equals_forward_mode_derivatives_with_an_exact_first_run)
 }
 
 /* the readout weights do not touch a spike: the loss is smooth in them */
-Test(grad, equals_finite_differences_in_the_readout)
+static void compare_with_finite_differences(const struct grad_params *gp)
 {
     struct network *net = small_network(6);
     float omega[BATCH * STEPS * 2];
@@ -384,15 +385,15 @@ Test(grad, equals_finite_differences_in_the_readout)
     struct grad *g = grad_create(net, BATCH);
     float *gradient = malloc(sizeof(float) * net->n_weights);
     float *unused = malloc(sizeof(float) * net->n_weights);
-    grad_compute(g, &params, BATCH, omega, NULL, 0, gradient);
+    grad_compute(g, gp, BATCH, omega, NULL, 0, gradient);
     const float *share = gradient + (net->w[TRAINEE_OUT] - net->w[0]);
     for (int i = 0; i < net->p.trainee.n * 2; i += 5) {
         const float eps = 0.02f;
         float old = net->w[TRAINEE_OUT][i];
         net->w[TRAINEE_OUT][i] = old + eps;
-        double up = grad_compute(g, &params, BATCH, omega, NULL, 0, unused).loss;
+        double up = grad_compute(g, gp, BATCH, omega, NULL, 0, unused).loss;
         net->w[TRAINEE_OUT][i] = old - eps;
-        double down = grad_compute(g, &params, BATCH, omega, NULL, 0, unused).loss;
+        double down = grad_compute(g, gp, BATCH, omega, NULL, 0, unused).loss;
         net->w[TRAINEE_OUT][i] = old;
         double slope = (up - down) / (2.0 * (double)eps);
         cr_expect(fabs(slope - (double)share[i]) <= 1e-3 * fabs(slope) + 1e-6,
@@ -402,6 +403,44 @@ Test(grad, equals_finite_differences_in_the_readout)
     free(unused);
     grad_destroy(g);
     network_destroy(net);
+}
+
+Test(grad, equals_finite_differences_in_the_readout)
+{
+    struct grad_params noisy = params;
+    noisy.weight_noise = 0.1f;
+    noisy.read_noise = 0.2f;
+    noisy.is_first_run_noisy = true;
+    compare_with_finite_differences(&params);
+    compare_with_finite_differences(&noisy);
+}
+
+/* is a first run that each task makes itself the one that all have in common? */
+static bool is_first_run_common(float weight_noise)
+{
+    struct network *net = small_network(6);
+    float omega[BATCH * STEPS * 2];
+    sample_tasks(2, omega);
+    struct grad *g = grad_create(net, BATCH);
+    const size_t size = sizeof(float) * net->n_weights;
+    float *common = malloc(size), *own = malloc(size);
+    struct grad_params p = params;
+    p.weight_noise = weight_noise;
+    grad_compute(g, &p, BATCH, omega, NULL, 0, common);
+    p.is_first_run_noisy = true;
+    grad_compute(g, &p, BATCH, omega, NULL, 0, own);
+    bool is_same = memcmp(common, own, size) == 0;
+    free(common);
+    free(own);
+    grad_destroy(g);
+    network_destroy(net);
+    return is_same;
+}
+
+Test(grad, has_first_runs_of_their_own_where_cells_are_noisy)
+{
+    cr_expect(is_first_run_common(0.0f));
+    cr_expect(eq(int, is_first_run_common(0.1f), false));
 }
 
 Test(grad, has_the_same_bytes_for_any_number_of_threads)

@@ -152,23 +152,34 @@ static void no_tip(void *context, const float *q_rad, float *tip_m)
         tip_m[axis] = q_rad[0];
 }
 
+static struct network *small_network(uint64_t seed)
+{
+    struct network_params p = network_params_default(1);
+    p.steps = 50;
+    p.trainee.n = 40;
+    p.lsg.n = 16;
+    p.lsg.n_adaptive = 4;
+    struct network *net = network_create(&p);
+    network_init(net, seed);
+    return net;
+}
+
+static struct train_params short_training(void)
+{
+    struct train_params p = train_params_default();
+    p.iterations = 6;
+    p.batch = 5;
+    p.validate_every = 2;
+    p.validation_tasks = 3;
+    return p;
+}
+
 Test(train, resumed_gives_the_same_bytes_as_one_that_was_never_stopped, .timeout = 120)
 {
     char err[256] = "";
-    struct network_params np = network_params_default(1);
-    np.steps = 50;
-    np.trainee.n = 40;
-    np.lsg.n = 16;
-    np.lsg.n_adaptive = 4;
-    struct train_params tp = train_params_default();
-    tp.iterations = 6;
-    tp.batch = 5;
-    tp.validate_every = 2;
-    tp.validation_tasks = 3;
+    struct train_params tp = short_training();
     struct train_progress progress;
-    struct network *whole = network_create(&np), *parts = network_create(&np);
-    network_init(whole, 1);
-    network_init(parts, 1);
+    struct network *whole = small_network(1), *parts = small_network(1);
     struct train *t = train_create(whole, &tp, no_tip, NULL);
     while (train_step(t, &progress) > 0)
         ;
@@ -180,8 +191,7 @@ Test(train, resumed_gives_the_same_bytes_as_one_that_was_never_stopped, .timeout
     cr_assert(train_save(t, path, err, sizeof(err)) == 0, "%s", err);
     train_destroy(t);
     network_destroy(parts);
-    parts = network_create(&np);
-    network_init(parts, 99);
+    parts = small_network(99);
     t = train_create(parts, &tp, no_tip, NULL);
     cr_assert(train_resume(t, path, err, sizeof(err)) == 0, "%s", err);
     while (train_step(t, &progress) > 0)
@@ -190,4 +200,37 @@ Test(train, resumed_gives_the_same_bytes_as_one_that_was_never_stopped, .timeout
     cr_expect(memcmp(whole->w[0], parts->w[0], whole->n_weights * sizeof(float)) == 0);
     network_destroy(whole);
     network_destroy(parts);
+}
+
+/* Weights that do not move are never better than they were: iterations it took, and what
+ * the best was chosen by. */
+static int iterations_of(int patience, struct train_progress *progress)
+{
+    struct train_params tp = short_training();
+    struct network *net = small_network(1);
+    tp.iterations = 20;
+    tp.rate = tp.final_rate = 0.0f;
+    tp.patience = patience;
+    tp.is_validated_on_pcm = patience % 2;
+    struct train *t = train_create(net, &tp, no_tip, NULL);
+    int more;
+    while ((more = train_step(t, progress)) > 0)
+        ;
+    cr_expect(eq(int, more, 0));
+    train_destroy(t);
+    network_destroy(net);
+    return progress->iteration;
+}
+
+Test(train, ends_when_nothing_has_become_better_for_long_enough, .timeout = 120)
+{
+    struct train_progress p;
+    cr_expect(eq(int, iterations_of(0, &p), 20));
+    cr_expect(eq(int, iterations_of(2, &p), 2 * (1 + 2)));
+    cr_expect(eq(dbl, p.best_mm, p.tip_rmse_mm));
+    cr_expect(eq(dbl, p.pcm_rmse_mm, 0.0));
+    cr_expect(eq(int, iterations_of(3, &p), 2 * (1 + 3)));
+    cr_expect(eq(dbl, p.best_mm, p.pcm_rmse_mm));
+    cr_expect(gt(dbl, p.pcm_after_five_mm, 0.0));
+    cr_expect(ne(dbl, p.pcm_rmse_mm, p.tip_rmse_mm));
 }
