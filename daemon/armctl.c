@@ -12,7 +12,7 @@
 
 static const char usage[] =
     "usage: armctl [-e ENDPOINT] [--json] VERB ...\n"
-    "  hello | status | skills | chip        what there is, and how it is\n"
+    "  hello | status | skills | chip | config     what there is, and how it is\n"
     "  teach NAME FILE.csv [--replace] [--updates K]\n"
     "  run NAME [--speed X] [--repeat N] [--from current|start] [--wait]\n"
     "  stop | estop | reset                  to rest | at once, latched | leave a fault\n"
@@ -58,6 +58,19 @@ static int act_simple(struct client *c, const struct verb *verb, int n, char **a
     if (!strcmp(verb->name, "home"))
         add_scale(request);
     return client_show(c, request, verb->timeout_ms, armctl_print_reply);
+}
+
+static void print_text(const json_t *reply)
+{
+    const char *text = json_string_value(json_object_get(reply, "text"));
+    fputs(text ? text : "", stdout);
+}
+
+static int act_config(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)n, (void)args;
+    return client_show(c, json_pack("{ss}", "cmd", "config"), verb->timeout_ms,
+                       print_text);
 }
 
 static int act_guide(struct client *c, const struct verb *verb, int n, char **args)
@@ -221,6 +234,7 @@ static const struct verb verbs[] = {
     {"forget", 1, 1, act_simple, LEARN_TIMEOUT_ms},
     {"export", 2, 2, act_file, LEARN_TIMEOUT_ms},
     {"import", 1, 2, act_file, LEARN_TIMEOUT_ms},
+    {"config", 0, 0, act_config, REPLY_TIMEOUT_ms},
     {"calibrate", 0, 0, act_simple, LEARN_TIMEOUT_ms},
     {"chip", 0, 0, act_simple, LEARN_TIMEOUT_ms},
     {"monitor", 0, 0, act_monitor, 0},

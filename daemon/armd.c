@@ -41,10 +41,8 @@ static struct loop_params loop_params(const struct config *cfg, struct arm *arm,
     struct loop_params p = {.joints = cfg->arm.n_joints,
                             .rate_Hz = cfg->arm.rate_Hz,
                             .tick_s = 1e-3 * cfg->network.tick_ms,
-                            .track = (enum loop_track)cfg->control.track,
-                            .position_gain_per_s = cfg->control.position_gain_per_s,
+                            .settings = service_settings(cfg),
                             .watchdog_ns = WATCHDOG_ms * INT64_C(1000000),
-                            .lead_s = 1e-3 * cfg->control.lead_ms,
                             .is_limp_at_end = cfg->arm.on_exit == ON_EXIT_LIMP,
                             .n_net = n_net,
                             .gravity = cfg->guide.gravity,
@@ -193,7 +191,7 @@ static int start_worker(const struct config *cfg, const struct network *net,
 }
 
 /* everything is checked: build the parts and serve */
-static int serve(const struct config *cfg, const struct network *net, struct arm *arms[3])
+static int serve(struct config *cfg, const struct network *net, struct arm *arms[3])
 {
     char err[ERR_LEN] = "";
     struct service s = {.cfg = cfg, .net = net, .arm = arms[0]};
@@ -227,7 +225,7 @@ static int serve(const struct config *cfg, const struct network *net, struct arm
     return rc;
 }
 
-static int prepare_and_serve(const struct config *cfg)
+static int prepare_and_serve(struct config *cfg)
 {
     char err[ERR_LEN] = "";
     struct arm *arms[3] = {NULL};

@@ -1,4 +1,4 @@
-/* config.c - the table of keys, the checks between keys, and the printed explanation. */
+/* config.c - the table of keys, and the checks between keys. */
 #include "daemon/config.h"
 
 #include <errno.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config_yaml.h"
+#include "daemon/config_impl.h"
 #include "robot/bus.h" /* bus_budget */
 
 enum { FILE_MAX_BYTES = 1 << 20, KEY_LEN = 64 };
@@ -124,17 +124,32 @@ enum {
     N_SECTIONS = 9,
     N_NAMES_MAX = 16
 };
-_Static_assert(N_FIELDS <= 64, "struct config.given has a bit per field");
+_Static_assert(sizeof(fields) / sizeof(fields[0]) <= CONFIG_KEYS_MAX,
+               "struct config has a bit and a line for each");
 
 static const char *const sections[N_SECTIONS] = {"arm",       "network",  "pcm",
                                                  "learning",  "control",  "guide",
                                                  "telemetry", "realtime", "state_dir"};
 
+const struct field *config_field(int k)
+{
+    return k < N_FIELDS ? &fields[k] : NULL;
+}
+
+const struct field *config_joint_field(int k)
+{
+    return k < N_JOINT_FIELDS ? &joint_fields[k] : NULL;
+}
+
+const char *config_section(int s)
+{
+    return s < N_SECTIONS - 1 ? sections[s] : NULL;
+}
+
 /* What a load needs besides the struct: where each key stands. */
 struct load {
     struct config_reader r;
     struct config *cfg;
-    int line[N_FIELDS]; /* of the value, or of the section it is missing from */
     int joint_line[ARM_MAX_JOINTS];
 };
 
@@ -142,12 +157,11 @@ static int field_line(const struct load *l, const char *key)
 {
     for (int k = 0; k < N_FIELDS; k++)
         if (!strcmp(fields[k].key, key))
-            return l->line[k];
+            return l->cfg->line[k];
     return 1;
 }
 
-/* The name of the field inside `section`, or NULL when it belongs elsewhere. */
-static const char *leaf_of(const char *key, const char *section)
+const char *config_leaf(const char *key, const char *section)
 {
     size_t n = strlen(section);
     return !strncmp(key, section, n) && key[n] == '.' ? key + n + 1 : NULL;
@@ -158,8 +172,8 @@ static void read_section(struct load *l, yaml_node_t *root, const char *section)
     const char *names[N_NAMES_MAX];
     int n = 0;
     for (int k = 0; k < N_FIELDS; k++)
-        if (leaf_of(fields[k].key, section))
-            names[n++] = leaf_of(fields[k].key, section);
+        if (config_leaf(fields[k].key, section))
+            names[n++] = config_leaf(fields[k].key, section);
     if (!strcmp(section, "arm"))
         names[n++] = "joints";
 
@@ -174,11 +188,11 @@ static void read_section(struct load *l, yaml_node_t *root, const char *section)
     if (map)
         config_reader_check_map(&l->r, map, prefix, names, n);
     for (int k = 0; k < N_FIELDS; k++) {
-        const char *leaf = leaf_of(fields[k].key, section);
+        const char *leaf = config_leaf(fields[k].key, section);
         if (!leaf)
             continue;
         const yaml_node_t *node = config_reader_find(&l->r, map, leaf);
-        l->line[k] = node ? config_reader_line(node) : line;
+        l->cfg->line[k] = node ? config_reader_line(node) : line;
         l->cfg->given |= (uint64_t)(node != NULL) << k;
         config_field_read(&l->r, &fields[k], fields[k].key, node, line, l->cfg);
     }
@@ -190,6 +204,7 @@ static void read_top_fields(struct load *l, yaml_node_t *root)
         if (strchr(fields[k].key, '.'))
             continue;
         const yaml_node_t *node = config_reader_find(&l->r, root, fields[k].key);
+        l->cfg->line[k] = node ? config_reader_line(node) : 1;
         l->cfg->given |= (uint64_t)(node != NULL) << k;
         config_field_read(&l->r, &fields[k], fields[k].key, node, 1, l->cfg);
     }
@@ -364,42 +379,4 @@ int config_load(struct config *cfg, const char *path, FILE *problems)
     if (file)
         fclose(file);
     return rc;
-}
-
-static void print_joints(const struct config *cfg, FILE *out)
-{
-    fprintf(out,
-            "  joints: # in the order of the network's outputs; all angles in rad\n");
-    for (int k = 0; k < cfg->arm.n_joints; k++) {
-        fputs("    - {", out);
-        for (int i = 0; i < N_JOINT_FIELDS; i++) {
-            fprintf(out, "%s%s: ", i ? ", " : "", joint_fields[i].key);
-            config_field_print(&joint_fields[i], &cfg->arm.joints[k], out);
-        }
-        fputs("}\n", out);
-    }
-}
-
-static void print_field(const struct config *cfg, int k, FILE *out)
-{
-    const char *dot = strchr(fields[k].key, '.');
-    fprintf(out, "%s%s: ", dot ? "  " : "", dot ? dot + 1 : fields[k].key);
-    config_field_print(&fields[k], cfg, out);
-    fprintf(out, " # %s%s\n", fields[k].note, cfg->given >> k & 1 ? "" : " [default]");
-}
-
-void config_print(const struct config *cfg, FILE *out)
-{
-    fprintf(out, "# %s, as armd understands it\n", cfg->path);
-    for (int s = 0; s < N_SECTIONS - 1; s++) {
-        fprintf(out, "%s:\n", sections[s]);
-        for (int k = 0; k < N_FIELDS; k++)
-            if (leaf_of(fields[k].key, sections[s]))
-                print_field(cfg, k, out);
-        if (s == 0)
-            print_joints(cfg, out);
-    }
-    for (int k = 0; k < N_FIELDS; k++)
-        if (!strchr(fields[k].key, '.'))
-            print_field(cfg, k, out);
 }

@@ -7,6 +7,7 @@
 #ifndef DAEMON_CONFIG_H
 #define DAEMON_CONFIG_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "robot/arm.h"   /* ARM_MAX_JOINTS, ARM_NAME_LEN */
 #include "snn/synapse.h" /* enum rounding */
 
+enum { CONFIG_KEYS_MAX = 64 }; /* in the table */
 enum { CONFIG_PATH_LEN = 512, CONFIG_PORT_LEN = 128, CONFIG_WORD_LEN = 32 };
 
 enum config_driver { DRIVER_DYNAMIXEL, DRIVER_FEETECH };
@@ -34,6 +36,7 @@ struct config_joint {
 struct config {
     char path[CONFIG_PATH_LEN]; /* the file itself, as it was named */
     uint64_t given;             /* bit k: key k of the table stood in the file */
+    int line[CONFIG_KEYS_MAX];  /* of its value, or of the section it is missing from */
     struct {
         char model[CONFIG_PATH_LEN]; /* MJCF */
         enum config_driver driver;
@@ -94,7 +97,16 @@ int config_load(struct config *cfg, const char *path, FILE *problems);
 int config_parse(struct config *cfg, const char *path, const char *text, size_t len,
                  FILE *problems);
 
-/* The configuration in force, as YAML with a comment for every key. */
+/* The file of `now` again, into *next.  0 when all that is new may change while armd runs;
+ * what that is goes to `changes`, "telemetry.rate_Hz 50, ...", or nothing.  As config_load
+ * when the file is wrong, -EPERM with a line for each key that may not change: *next is then
+ * not to be used. */
+int config_reload(const struct config *now, struct config *next, FILE *problems,
+                  FILE *changes);
+
+/* The configuration in force, as YAML with a comment for every key; as a JSON object: file,
+ * values by full key, and which of the keys have their defaults, and may be reloaded. */
 void config_print(const struct config *cfg, FILE *out);
+json_t *config_json(const struct config *cfg);
 
 #endif

@@ -71,6 +71,7 @@ void control_add_chip(const struct service *s, json_t *out);
 bool control_hello(struct request *r);
 bool control_status(struct request *r);
 bool control_chip(struct request *r);
+bool control_config(struct request *r);
 bool control_subscribe_info(struct request *r);
 bool control_teach(struct request *r);
 bool control_skills(struct request *r);

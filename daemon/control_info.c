@@ -57,6 +57,25 @@ bool control_status(struct request *r)
     return true;
 }
 
+/* as values, and as the text that armctl shows */
+bool control_config(struct request *r)
+{
+    static const char *const known[] = {NULL};
+    char *text = NULL;
+    size_t len;
+    if (!control_check_fields(r, known))
+        return false;
+    FILE *out = open_memstream(&text, &len);
+    if (out) {
+        config_print(r->s->cfg, out);
+        fclose(out);
+    }
+    json_object_update_new(r->out, config_json(r->s->cfg));
+    json_object_set_new(r->out, "text", json_string(text ? text : ""));
+    free(text);
+    return true;
+}
+
 bool control_subscribe_info(struct request *r)
 {
     json_object_update_new(r->out, json_pack("{s:s, s:[s, s, s, s]}", "endpoint",

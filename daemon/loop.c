@@ -57,6 +57,7 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
     if (!l)
         return NULL;
     l->p = *p;
+    l->next = p->settings;
     l->latency_fd = -1;
     l->arm = arm;
     l->state = STATE_FAULT; /* until there is an arm */
@@ -203,14 +204,26 @@ static void turn_histograms(struct loop *l, int64_t t_ns)
     loop_post(l, &(struct loop_event){.type = EVENT_TIMING, .t_ns = t_ns});
 }
 
+/* new settings wait for a rest, so that no motion changes its nature half-way */
+static void take_commands(struct loop *l, int64_t start_ns)
+{
+    struct loop_command c;
+    while (ring_pop(l->commands, &c)) {
+        if (c.type == COMMAND_SETTINGS)
+            l->next = c.settings;
+        else
+            loop_motion_command(l, &c, start_ns);
+    }
+    if (l->state != STATE_RUNNING && l->state != STATE_STOPPING)
+        l->p.settings = l->next;
+}
+
 static void one_cycle(struct loop *l, int64_t due_ns)
 {
     int64_t start_ns = now_ns();
-    struct loop_command c;
     histogram_add(&l->histograms[atomic_load(&l->filled)][H_WAKE], start_ns - due_ns);
     take_sample(l, start_ns);
-    while (ring_pop(l->commands, &c))
-        loop_motion_command(l, &c, start_ns);
+    take_commands(l, start_ns);
     l->cycles_without_sample = l->is_new ? 0 : l->cycles_without_sample + 1;
     loop_motion_cycle(l, start_ns);
     l->is_new = false;

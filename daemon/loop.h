@@ -13,7 +13,6 @@
 #include "daemon/guard.h"
 #include "daemon/loop_messages.h"
 
-enum loop_track { LOOP_TRACK_VELOCITY, LOOP_TRACK_TARGET, LOOP_TRACK_OPEN };
 enum loop_policy { LOOP_RT_REQUIRE, LOOP_RT_PREFER, LOOP_RT_OFF };
 
 struct loop_params {
@@ -22,11 +21,10 @@ struct loop_params {
     double tick_s; /* one step of the network */
     float v_max_rad_s[ARM_MAX_JOINTS], a_max_rad_s2[ARM_MAX_JOINTS];
     float lo_rad[ARM_MAX_JOINTS], hi_rad[ARM_MAX_JOINTS];
-    enum loop_track track;
-    double position_gain_per_s, lead_s;
-    bool is_limp_at_end; /* torque off when the loop is destroyed */
-    int64_t watchdog_ns; /* silence after which the servos stop themselves */
-    int n_net;           /* joints that the network drives */
+    struct loop_settings settings; /* at the start; COMMAND_SETTINGS changes them */
+    bool is_limp_at_end;           /* torque off when the loop is destroyed */
+    int64_t watchdog_ns;           /* silence after which the servos stop themselves */
+    int n_net;                     /* joints that the network drives */
     double gravity;      /* share of the computed weight that is carried while guiding */
     struct guard *guard; /* to beat for; not owned; NULL: none */
     enum loop_policy policy;

@@ -48,6 +48,7 @@ struct loop {
     bool has_met;      /* there has been an arm since the start */
     bool is_new;       /* sample is of this cycle */
     int cycles_without_sample;
+    struct loop_settings next; /* take the place of p.settings when nothing moves */
     struct limit_params limits;
     struct limit_state limited;
     enum arm_state state, after_stop;

@@ -10,6 +10,14 @@
 #include "daemon/skill.h"
 #include "robot/bus.h"
 
+enum loop_track { LOOP_TRACK_VELOCITY, LOOP_TRACK_TARGET, LOOP_TRACK_OPEN };
+
+/* What may change while the loop runs. */
+struct loop_settings {
+    enum loop_track track;
+    double position_gain_per_s, lead_s;
+};
+
 enum loop_command_type {
     COMMAND_BUS,    /* take over this bus */
     COMMAND_LEND,   /* give the bus away for a while; taken when nothing moves */
@@ -22,7 +30,8 @@ enum loop_command_type {
     COMMAND_RESET,
     COMMAND_LEARN, /* a skill is being learned: hold still, take nothing else */
     COMMAND_LEARNED,
-    COMMAND_EXIT /* stop, then end the loop */
+    COMMAND_SETTINGS, /* settings, from the next rest on */
+    COMMAND_EXIT      /* stop, then end the loop */
 };
 
 /* How to move until the next one comes: joints, or the tip. */
@@ -35,6 +44,7 @@ struct loop_command {
     enum loop_command_type type;
     struct bus *bus;
     const struct skill *skill;
+    struct loop_settings settings;
     double speed, v_scale;
     int repeat;
     bool from_start; /* go to the taught start first */

@@ -257,17 +257,17 @@ static void follow(struct loop *l, int64_t now_ns, float *want)
     double q[ARM_MAX_JOINTS] = {0}, dq[ARM_MAX_JOINTS] = {0}, ahead[ARM_MAX_JOINTS];
     double taught[ARM_MAX_JOINTS] = {0}, unused[ARM_MAX_JOINTS];
     double t_sample_s = loop_seconds(l->motion_start_ns, l->sample_ns);
-    double gain = l->motion == MOTION_PLAY && l->p.track == LOOP_TRACK_OPEN
+    double gain = l->motion == MOTION_PLAY && l->p.settings.track == LOOP_TRACK_OPEN
                       ? 0.0
-                      : l->p.position_gain_per_s;
-    reference(l, loop_seconds(l->motion_start_ns, now_ns) + l->p.lead_s, ahead, dq);
+                      : l->p.settings.position_gain_per_s;
+    reference(l, loop_seconds(l->motion_start_ns, now_ns) + l->p.settings.lead_s, ahead, dq);
     reference(l, t_sample_s, q, unused);
     memcpy(l->ref_rad, q, sizeof(q));
     const double *pull = q;
     if (l->motion == MOTION_PLAY) {
         if (l->is_new && t_sample_s >= 0.0 && t_sample_s <= motion_duration_s(l))
             loop_run_account(l, t_sample_s, q);
-        if (l->p.track == LOOP_TRACK_TARGET) {
+        if (l->p.settings.track == LOOP_TRACK_TARGET) {
             loop_run_target(l, t_sample_s, taught, unused);
             pull = taught;
         }

@@ -14,12 +14,26 @@
 
 enum { POLL_ms = 5, LINGER_ms = 200, SOCKET_MAX_B = 8 << 20 };
 
-static volatile sig_atomic_t is_terminated;
+static volatile sig_atomic_t is_terminated, is_reload_wanted;
 
 static void on_terminate(int sig)
 {
     (void)sig;
     is_terminated = 1;
+}
+
+static void on_reload(int sig)
+{
+    (void)sig;
+    is_reload_wanted = 1;
+}
+
+static void reload_if_wanted(struct service *s)
+{
+    if (is_reload_wanted) {
+        is_reload_wanted = 0;
+        service_reload(s);
+    }
 }
 
 double service_time_s(const struct service *s)
@@ -349,8 +363,8 @@ int service_run(struct service *s)
     struct sigaction action = {.sa_handler = on_terminate};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file too large is an error, not the end */
-    signal(SIGHUP, SIG_IGN);  /* a closed terminal must not end a moving arm */
+    signal(SIGXFSZ, SIG_IGN);  /* a file too large is an error, not the end */
+    signal(SIGHUP, on_reload); /* nor does a closed terminal end a moving arm */
     zpoller_t *poller = zpoller_new(s->control, s->worker, NULL);
     zpoller_set_nonstop(poller, true);
     for (int i = 0; i < s->skills.n; i++)
@@ -366,6 +380,7 @@ int service_run(struct service *s)
         else if (ready == s->worker)
             take_job(s);
         drain_loop(s);
+        reload_if_wanted(s);
         end_step(s);
         if (s->ending == ENDING_NOT)
             seek_arm(s);

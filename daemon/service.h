@@ -24,7 +24,7 @@
 struct pending; /* a request whose reply has to wait */
 
 struct service {
-    const struct config *cfg;
+    struct config *cfg; /* changed by service_reload alone */
     const struct network *net;
     struct arm *arm; /* the service's own, for names, ranges and tips */
     struct loop *loop;
@@ -59,6 +59,10 @@ int service_open(struct service *s, char *err, size_t err_len);
 /* Serves until SIGTERM or SIGINT, then brings the arm to rest.  0. */
 int service_run(struct service *s);
 void service_close(struct service *s);
+
+/* What SIGHUP asks for: reads the configuration again; all of what is new, or nothing. */
+void service_reload(struct service *s);
+struct loop_settings service_settings(const struct config *cfg);
 
 /* Device time now, s: the chip ages with it, and never gets younger. */
 double service_time_s(const struct service *s);

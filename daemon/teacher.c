@@ -237,6 +237,12 @@ struct skill *teacher_learn(struct teacher *t, const char *name,
     return s;
 }
 
+void teacher_set_learning(struct teacher *t, int updates, double stop_below_mm)
+{
+    t->p.updates = updates;
+    t->p.stop_below_mm = stop_below_mm;
+}
+
 void teacher_warm_up(struct teacher *t)
 {
     char err[64];

@@ -36,6 +36,9 @@ struct arm *teacher_arm(struct teacher *t);
 const struct network *teacher_network(const struct teacher *t);
 struct pcm_chip *teacher_chip(struct teacher *t); /* NULL when weights are ideal */
 
+/* Other values of these parameters from now on. */
+void teacher_set_learning(struct teacher *t, int updates, double stop_below_mm);
+
 /* Learns to stand still, and forgets it: the first showing need not pay for fresh memory. */
 void teacher_warm_up(struct teacher *t);
 

@@ -87,6 +87,9 @@ static void work(const struct worker_params *p, struct job *job)
         break;
     case JOB_CHIP:
         break;
+    case JOB_SETTINGS:
+        teacher_set_learning(library_teacher(l), job->task.updates, job->stop_below_mm);
+        break;
     case JOB_KEEP:
         library_keep_all(l, job->task.skills, job->task.n_skills, job->err, len);
         break;

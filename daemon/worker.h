@@ -17,8 +17,9 @@ enum job_type {
     JOB_EXPORT,
     JOB_FORGET,
     JOB_PREPARE,
-    JOB_CHIP, /* figures alone */
-    JOB_KEEP, /* the last one: what changed goes to disk */
+    JOB_CHIP,     /* figures alone */
+    JOB_SETTINGS, /* task.updates and stop_below_mm from now on */
+    JOB_KEEP,     /* the last one: what changed goes to disk */
     JOB_OPEN_BUS,
     JOB_SET_MODE
 };
@@ -33,6 +34,8 @@ struct job {
     struct trajectory *trajectory;
     struct trajectory_limits limits;
     char path[PATH_MAX]; /* import, export */
+
+    double stop_below_mm; /* settings */
 
     /* export, prepare, forget: in; forget: out when it stays, else NULL */
     struct skill *skill;
