@@ -1,34 +1,12 @@
 /* armctl.c - the command-line client of armd: verbs in, requests out, answers shown. */
-#include "daemon/armctl.h"
+#include "daemon/armctl_telemetry.h"
 
 #include <czmq.h> /* zsys_handler_set, zsys_shutdown */
 #include <errno.h>
-#include <getopt.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/trajectory.h"
-
-static const char usage[] =
-    "usage: armctl [-e ENDPOINT] [--json] VERB ...\n"
-    "  hello | status | skills | chip | config     what there is, and how it is\n"
-    "  teach NAME FILE.csv [--replace] [--updates K]\n"
-    "  run NAME [--speed X] [--repeat N] [--from current|start] [--wait]\n"
-    "  stop | estop | reset                  to rest | at once, latched | leave a fault\n"
-    "  move Q1 Q2 ... [--v-scale X] | home [--v-scale X]\n"
-    "  jog                                   keys move the arm while they are held\n"
-    "  guide on | guide off [NAME] [--replace]    show by hand, learn it as NAME\n"
-    "  guide save FILE.csv                   what was shown\n"
-    "  limp on [--hands-on] | limp off       torque off, on again\n"
-    "  skill NAME | forget NAME | calibrate\n"
-    "  export NAME FILE | import FILE [NAME] [--replace]    skills as files, by armd\n"
-    "  monitor                               telemetry as it comes\n"
-    "  record FILE.jsonl [--seconds S | --until-run-done]\n"
-    "  plot RUN.jsonl OUT.png\n"
-    "  -e, --endpoint ENDPOINT  where armd listens (ipc:///run/armd/control)\n"
-    "      --json               answers as JSON\n"
-    "  -h, --help, --version\n";
 
 struct verb {
     const char *name;
@@ -37,17 +15,10 @@ struct verb {
     int timeout_ms;
 };
 
-static struct { /* options of verbs, as they were given */
-    bool replace, wait, until_done, hands_on;
-    const char *from;
-    int updates, repeat;
-    double speed, v_scale, seconds;
-} opt;
-
-static void add_scale(json_t *request)
+static void add_scale(const struct client *c, json_t *request)
 {
-    if (opt.v_scale > 0)
-        json_object_set_new(request, "v_scale", json_real(opt.v_scale));
+    if (c->opt.v_scale > 0)
+        json_object_set_new(request, "v_scale", json_real(c->opt.v_scale));
 }
 
 static int act_simple(struct client *c, const struct verb *verb, int n, char **args)
@@ -56,36 +27,24 @@ static int act_simple(struct client *c, const struct verb *verb, int n, char **a
     if (n > 0)
         json_object_set_new(request, "name", json_string(args[0]));
     if (!strcmp(verb->name, "home"))
-        add_scale(request);
+        add_scale(c, request);
     return client_show(c, request, verb->timeout_ms, armctl_print_reply);
-}
-
-static void print_text(const json_t *reply)
-{
-    const char *text = json_string_value(json_object_get(reply, "text"));
-    fputs(text ? text : "", stdout);
-}
-
-static int act_config(struct client *c, const struct verb *verb, int n, char **args)
-{
-    (void)n, (void)args;
-    return client_show(c, json_pack("{ss}", "cmd", "config"), verb->timeout_ms,
-                       print_text);
 }
 
 static int act_guide(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)verb;
-    return armctl_guide(c, n, args, opt.replace);
+    return armctl_guide(c, n, args, c->opt.replace);
 }
 
 static int act_limp(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)verb, (void)n;
-    return armctl_limp(c, args[0], opt.hands_on);
+    return armctl_limp(c, args[0], c->opt.hands_on);
 }
 
-static json_t *teach_request(const char *name, const struct trajectory *t)
+static json_t *teach_request(const struct client *c, const char *name,
+                             const struct trajectory *t)
 {
     json_t *points = json_array(), *times = json_array();
     for (int k = 0; k < t->n_points; k++) {
@@ -98,10 +57,10 @@ static json_t *teach_request(const char *name, const struct trajectory *t)
     json_t *request = json_pack("{ss ss ss so so}", "cmd", "teach", "name", name, "space",
                                 t->space == SPACE_TIP ? "tip" : "joint", "points", points,
                                 "times_s", times);
-    if (opt.replace)
+    if (c->opt.replace)
         json_object_set_new(request, "replace", json_true());
-    if (opt.updates > 0)
-        json_object_set_new(request, "updates", json_integer(opt.updates));
+    if (c->opt.updates > 0)
+        json_object_set_new(request, "updates", json_integer(c->opt.updates));
     return request;
 }
 
@@ -112,22 +71,22 @@ static int act_teach(struct client *c, const struct verb *verb, int n, char **ar
     struct trajectory *t = trajectory_load(args[1], err, sizeof(err));
     if (!t)
         return armctl_fail(errno == ENOENT ? STATUS_NO_INPUT : STATUS_REFUSED, "%s", err);
-    json_t *request = teach_request(args[0], t);
+    json_t *request = teach_request(c, args[0], t);
     trajectory_destroy(t);
     if (!request)
         return armctl_fail(STATUS_USAGE, "the name is not valid UTF-8");
     return client_show(c, request, verb->timeout_ms, armctl_print_teach);
 }
 
-static json_t *run_request(const char *name)
+static json_t *run_request(const struct client *c, const char *name)
 {
     json_t *request = json_pack("{ssss}", "cmd", "run", "name", name);
-    if (opt.speed > 0)
-        json_object_set_new(request, "speed", json_real(opt.speed));
-    if (opt.repeat > 0)
-        json_object_set_new(request, "repeat", json_integer(opt.repeat));
-    if (opt.from)
-        json_object_set_new(request, "from", json_string(opt.from));
+    if (c->opt.speed > 0)
+        json_object_set_new(request, "speed", json_real(c->opt.speed));
+    if (c->opt.repeat > 0)
+        json_object_set_new(request, "repeat", json_integer(c->opt.repeat));
+    if (c->opt.from)
+        json_object_set_new(request, "from", json_string(c->opt.from));
     return request;
 }
 
@@ -135,10 +94,10 @@ static int act_run(struct client *c, const struct verb *verb, int n, char **args
 {
     (void)n;
     void *sub = NULL;
-    json_t *reply, *request = run_request(args[0]);
+    json_t *reply, *request = run_request(c, args[0]);
     if (!request)
         return armctl_fail(STATUS_USAGE, "the name is not valid UTF-8");
-    if (!opt.wait)
+    if (!c->opt.wait)
         return client_show(c, request, verb->timeout_ms, armctl_print_reply);
     int status = telemetry_open(c, &sub); /* first, so that the end is not missed */
     if (status) {
@@ -154,26 +113,19 @@ static int act_run(struct client *c, const struct verb *verb, int n, char **args
     return status;
 }
 
-static bool to_number(const char *text, double *out)
-{
-    char *end;
-    *out = strtod(text, &end);
-    return end != text && !*end && isfinite(*out);
-}
-
 static int act_move(struct client *c, const struct verb *verb, int n, char **args)
 {
     json_t *q_rad = json_array();
     for (int k = 0; k < n; k++) {
         double x;
-        if (!to_number(args[k], &x)) {
+        if (!armctl_number(args[k], &x)) {
             json_decref(q_rad);
             return armctl_fail(STATUS_USAGE, "'%s' is not an angle in rad", args[k]);
         }
         json_array_append_new(q_rad, json_real(x));
     }
     json_t *request = json_pack("{ssso}", "cmd", "move", "q_rad", q_rad);
-    add_scale(request);
+    add_scale(c, request);
     return client_show(c, request, verb->timeout_ms, armctl_print_reply);
 }
 
@@ -186,7 +138,7 @@ static int act_file(struct client *c, const struct verb *verb, int n, char **arg
         return armctl_fail(STATUS_USAGE, "the path is not valid UTF-8");
     if (n > 1)
         json_object_set_new(request, "name", json_string(args[is_import ? 1 : 0]));
-    if (opt.replace)
+    if (c->opt.replace)
         json_object_set_new(request, "replace", json_true());
     return client_show(c, request, verb->timeout_ms,
                        is_import ? armctl_print_teach : armctl_print_reply);
@@ -201,13 +153,19 @@ static int act_monitor(struct client *c, const struct verb *verb, int n, char **
 static int act_record(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)verb, (void)n;
-    return telemetry_record(c, args[0], opt.seconds, opt.until_done);
+    return telemetry_record(c, args[0], c->opt.seconds, c->opt.until_done);
 }
 
 static int act_jog(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)verb, (void)n, (void)args;
     return armctl_jog(c);
+}
+
+static int act_config(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)verb, (void)n, (void)args;
+    return armctl_config(c);
 }
 
 static int act_plot(struct client *c, const struct verb *verb, int n, char **args)
@@ -242,137 +200,6 @@ static const struct verb verbs[] = {
     {"plot", 2, 2, act_plot, 0},
 };
 
-enum {
-    OPT_JSON = 256,
-    OPT_VERSION,
-    OPT_REPLACE,
-    OPT_HANDS_ON,
-    OPT_UPDATES,
-    OPT_SPEED,
-    OPT_REPEAT,
-    OPT_FROM,
-    OPT_WAIT,
-    OPT_V_SCALE,
-    OPT_SECONDS,
-    OPT_UNTIL_DONE
-};
-
-static const struct option options[] = {
-    {"endpoint", required_argument, NULL, 'e'},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {"replace", no_argument, NULL, OPT_REPLACE},
-    {"hands-on", no_argument, NULL, OPT_HANDS_ON},
-    {"updates", required_argument, NULL, OPT_UPDATES},
-    {"speed", required_argument, NULL, OPT_SPEED},
-    {"repeat", required_argument, NULL, OPT_REPEAT},
-    {"from", required_argument, NULL, OPT_FROM},
-    {"wait", no_argument, NULL, OPT_WAIT},
-    {"v-scale", required_argument, NULL, OPT_V_SCALE},
-    {"seconds", required_argument, NULL, OPT_SECONDS},
-    {"until-run-done", no_argument, NULL, OPT_UNTIL_DONE},
-    {NULL, 0, NULL, 0},
-};
-
-/* A number above 0; whole for counts.  Exits with a sentence when it is not. */
-static double positive(const char *name, bool is_whole)
-{
-    double x;
-    if (!to_number(optarg, &x) || !(x > 0) || x > 1e6 || (is_whole && x != floor(x)))
-        exit(armctl_fail(STATUS_USAGE, "--%s: '%s' is not a %snumber above 0", name,
-                         optarg, is_whole ? "whole " : ""));
-    return x;
-}
-
-static const char *pose(void)
-{
-    if (strcmp(optarg, "current") != 0 && strcmp(optarg, "start") != 0)
-        exit(armctl_fail(STATUS_USAGE, "--from is current or start, not '%s'", optarg));
-    return optarg;
-}
-
-static void take_verb_option(int option)
-{
-    switch (option) {
-    case OPT_REPLACE:
-        opt.replace = true;
-        return;
-    case OPT_HANDS_ON:
-        opt.hands_on = true;
-        return;
-    case OPT_WAIT:
-        opt.wait = true;
-        return;
-    case OPT_UNTIL_DONE:
-        opt.until_done = true;
-        return;
-    case OPT_FROM:
-        opt.from = pose();
-        return;
-    case OPT_UPDATES:
-        opt.updates = (int)positive("updates", true);
-        return;
-    case OPT_REPEAT:
-        opt.repeat = (int)positive("repeat", true);
-        return;
-    case OPT_SPEED:
-        opt.speed = positive("speed", false);
-        return;
-    case OPT_V_SCALE:
-        opt.v_scale = positive("v-scale", false);
-        return;
-    case OPT_SECONDS:
-        opt.seconds = positive("seconds", false);
-        return;
-    default:
-        exit(armctl_fail(STATUS_USAGE,
-                         "unknown option or value missing; see armctl --help"));
-    }
-}
-
-static void take_option(struct client *c, int option)
-{
-    switch (option) {
-    case 'e':
-        c->endpoint = optarg;
-        return;
-    case OPT_JSON:
-        c->is_json = true;
-        return;
-    case 'h':
-        fputs(usage, stdout);
-        exit(STATUS_OK);
-    case OPT_VERSION:
-        puts("armctl " ARMD_VERSION);
-        exit(STATUS_OK);
-    default:
-        take_verb_option(option);
-    }
-}
-
-/* Options may stand anywhere; "-0.5" is an angle, not an option.  Returns how many plain
- * words are left in args. */
-static int sort_arguments(struct client *c, int argc, char **argv, char **args, int most)
-{
-    int n = 0, option;
-    opterr = 0;
-    optind = 1;
-    while (optind < argc) {
-        const char *word = argv[optind];
-        bool is_number = word[0] == '-' && word[1] && strchr("0123456789.", word[1]);
-        if (word[0] != '-' || !word[1] || is_number) {
-            if (n < most)
-                args[n] = argv[optind];
-            n++;
-            optind++;
-        } else if ((option = getopt_long(argc, argv, "+:e:h", options, NULL)) != -1) {
-            take_option(c, option);
-        }
-    }
-    return n;
-}
-
 static int run_verb(struct client *c, int n, char **args)
 {
     for (size_t k = 0; k < sizeof(verbs) / sizeof(verbs[0]); k++) {
@@ -395,9 +222,9 @@ int main(int argc, char **argv)
     char *args[ARM_MAX_JOINTS + 2];
     const int most = sizeof(args) / sizeof(args[0]);
     zsys_handler_set(NULL); /* Ctrl-C ends the program */
-    int n = sort_arguments(&client, argc, argv, args, most);
+    int n = armctl_options(&client, argc, argv, args, most);
     if (!n) {
-        fputs(usage, stderr);
+        armctl_usage(stderr);
         return STATUS_USAGE;
     }
     if (n > most)

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 enum { /* exit statuses, as sysexits.h has them */
        STATUS_OK = 0,
@@ -21,16 +22,31 @@ enum { /* exit statuses, as sysexits.h has them */
 
 enum { REPLY_TIMEOUT_ms = 2000, LEARN_TIMEOUT_ms = 60000 };
 
+struct armctl_options { /* of verbs, as they were given; 0 or NULL: not */
+    bool replace, wait, until_done, hands_on;
+    const char *from;
+    int updates, repeat;
+    double speed, v_scale, seconds;
+};
+
 struct client { /* a DEALER on the control socket */
     const char *endpoint;
     bool is_json; /* print what armd says as it is */
-    void *sock;   /* zsock_t, opened by the first request */
+    struct armctl_options opt;
+    void *sock; /* zsock_t, opened by the first request */
     int next_id;
 };
 
 /* One line to stderr, "armctl: ..."; returns status. */
 int armctl_fail(int status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Takes the options, which may stand anywhere, out of the command line; plain words, `most` at
+ * most, go to args.  Returns how many words there are.  Ends the program when an option is
+ * wrong, or is --help or --version. */
+int armctl_options(struct client *c, int argc, char **argv, char **args, int most);
+void armctl_usage(FILE *to);
+bool armctl_number(const char *text, double *out); /* false: not a finite number */
 
 /* Sends the request (taken over; an id is added) and waits for its reply, which the caller
  * releases.  A reply with ok false is printed, and is STATUS_REFUSED. */
@@ -44,20 +60,6 @@ void client_close(struct client *c);
 /* A path for armd, which reads and writes from a folder of its own: absolute. */
 json_t *client_path(const char *path);
 
-/* A subscription to all telemetry; the endpoint comes from armd's subscribe_info.  Returns
- * when the first message is there, so that nothing sent from now on is missed. */
-int telemetry_open(struct client *c, void **sub);
-
-/* The next message.  topic and text are released with free(); false after timeout_ms or a
- * signal. */
-bool telemetry_read(void *sub, int timeout_ms, char **topic, char **text);
-void telemetry_close(void **sub);
-
-/* The verbs record, monitor and the waiting half of run. */
-int telemetry_record(struct client *c, const char *path, double seconds, bool until_done);
-int telemetry_monitor(struct client *c);
-int telemetry_wait_run(struct client *c, void *sub);
-
 /* Readable forms of a reply, to stdout. */
 void armctl_print_reply(const json_t *reply);
 void armctl_print_teach(const json_t *reply);
@@ -69,7 +71,7 @@ int armctl_limp(struct client *c, const char *word, bool has_hands_on);
 /* The verb jog: keys of the terminal move the arm as long as they are held. */
 int armctl_jog(struct client *c);
 
-/* A picture of a recording: tip paths, velocities, tip error, spikes. */
-int armctl_plot(const char *jsonl_path, const char *png_path);
+/* The verb config: what armd understands its file to say. */
+int armctl_config(struct client *c);
 
 #endif

@@ -4,7 +4,7 @@
  * as held for HOLD_ms after the last time it came in, and armd's own dead man (200 ms) is
  * behind that: whatever happens to this program, the arm comes to rest.
  */
-#include "daemon/armctl.h"
+#include "daemon/armctl_telemetry.h"
 
 #include <czmq.h> /* zclock_mono */
 #include <math.h>

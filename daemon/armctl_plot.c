@@ -4,7 +4,7 @@
  * A recording holds one telemetry message a line.  Time 0 is the first message of the run;
  * a recording without a run is drawn whole.
  */
-#include "daemon/armctl.h"
+#include "daemon/armctl_telemetry.h"
 
 #include <errno.h>
 #include <math.h>

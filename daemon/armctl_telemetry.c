@@ -1,5 +1,5 @@
 /* armctl_telemetry.c - listening to armd: monitor, record, and waiting for a run. */
-#include "daemon/armctl.h"
+#include "daemon/armctl_telemetry.h"
 
 #include <czmq.h>
 #include <signal.h>
