@@ -388,7 +388,8 @@ Test(scenario_programs, bad_configuration_is_refused_with_one_sentence)
     expect_refusal("s/generic-2j/missing/", 66, "No such file");
     expect_refusal("s|weights: .*|weights: cut.safetensors|", 66, "truncated");
     expect_refusal("s/tick_ms: 10/tick_ms: 20/", 78, "tick");
-    expect_refusal("s/driver: dynamixel/driver: feetech/", 78, "not supported");
+    expect_refusal("s/driver: dynamixel/driver: feetech\\n  feetech_mode: wheel/", 78,
+                   "armguard");
 }
 
 Test(scenario_programs, help_version_and_wrong_usage_have_their_exit_status)
