@@ -176,22 +176,30 @@ bool rig_ok(struct rig *r, const char *json_format, ...)
     return is_ok;
 }
 
-bool rig_tell_sim(struct rig *r, const char *format, ...)
+bool rig_ask_sim(struct rig *r, const char *line, char *out, size_t len)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    char line[256], answer[8192] = "";
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof(line) - 1, format, args);
-    va_end(args);
-    line[n++] = '\n';
+    char text[256];
+    int n = snprintf(text, sizeof(text), "%s\n", line);
     snprintf(address.sun_path, sizeof(address.sun_path), "%s/sim", r->folder);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool is_told = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-                   write(fd, line, (size_t)n) == n &&
-                   read(fd, answer, sizeof(answer) - 1) > 0;
+                   write(fd, text, (size_t)n) == n;
+    ssize_t got = is_told ? read(fd, out, len - 1) : -1;
     close(fd);
-    return is_told && strncmp(answer, "{\"ok\":true", 10) == 0;
+    out[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
+bool rig_tell_sim(struct rig *r, const char *format, ...)
+{
+    char line[200], answer[8192];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    return rig_ask_sim(r, line, answer, sizeof(answer)) &&
+           strncmp(answer, "{\"ok\":true", 10) == 0;
 }
 
 bool rig_wait_state(struct rig *r, const char *state)

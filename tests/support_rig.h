@@ -36,6 +36,9 @@ bool rig_ok(struct rig *r, const char *json_format, ...);
 bool rig_tell_sim(struct rig *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same for one word; its answer in out. */
+bool rig_ask_sim(struct rig *r, const char *line, char *out, size_t len);
+
 /* Waits until `status` names this state (20 s at most). */
 bool rig_wait_state(struct rig *r, const char *state);
 
