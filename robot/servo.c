@@ -4,15 +4,14 @@
 #include <string.h>
 
 #include "robot/dxl.h" /* DXL_ERROR_... */
-#include "robot/dxl_table.h"
 #include "robot/servo_impl.h"
 
 enum { OK = 0, AMBIENT_C = 25 };
 
 static const struct servo_kind *kind(const struct servo *s)
 {
-    (void)s;
-    return &servo_kind_dxl;
+    return s->params.model->protocol == SERVO_DYNAMIXEL ? &servo_kind_dxl
+                                                        : &servo_kind_sts;
 }
 
 int32_t servo_get(const struct servo *s, int addr)
@@ -37,9 +36,16 @@ void servo_set_defaults(struct servo *s, int wanted_eeprom)
 
 static void leave_torque(struct servo *s)
 {
-    kind(s)->leave_torque(s);
+    s->regs[kind(s)->torque] = 0;
     servo_motor_relax(&s->motor);
     s->silence_s = 0;
+}
+
+static void update_off(struct servo *s)
+{
+    s->is_off = s->is_browned_out || s->is_booting || s->boot_left_s > 0;
+    if (s->is_off)
+        leave_torque(s);
 }
 
 void servo_reboot(struct servo *s)
@@ -50,6 +56,13 @@ void servo_reboot(struct servo *s)
     s->pending_len = 0;
     s->up_s = 0;
     kind(s)->boot(s);
+}
+
+void servo_restart(struct servo *s)
+{
+    servo_reboot(s);
+    s->boot_left_s = s->params.is_instant ? 0 : s->params.model->boot_s;
+    update_off(s);
 }
 
 void servo_init(struct servo *s, const struct servo_params *p)
@@ -66,28 +79,31 @@ void servo_init(struct servo *s, const struct servo_params *p)
                                     .nominal_V = s->params.model->supply_V,
                                     .temperature_C = AMBIENT_C};
     servo_set_defaults(s, REG_EEPROM);
-    servo_set(s, DXL_ID, p->id);
-    servo_set(s, DXL_BAUD_RATE, p->baud_code);
+    servo_set(s, kind(s)->id, p->id);
+    servo_set(s, kind(s)->baud, p->baud_code);
+    memcpy(s->saved, s->regs, sizeof(s->saved));
     servo_reboot(s);
 }
 
 int servo_factory_reset(struct servo *s, int option)
 {
-    const int32_t id = servo_get(s, DXL_ID), baud = servo_get(s, DXL_BAUD_RATE);
+    const int id_at = kind(s)->id, baud_at = kind(s)->baud;
+    const int32_t id = servo_get(s, id_at), baud = servo_get(s, baud_at);
     if (option != 0xFF && option != 1 && option != 2)
         return DXL_ERROR_RANGE;
     servo_set_defaults(s, REG_EEPROM);
     if (option != 0xFF)
-        servo_set(s, DXL_ID, id);
+        servo_set(s, id_at, id);
     if (option == 2)
-        servo_set(s, DXL_BAUD_RATE, baud);
+        servo_set(s, baud_at, baud);
+    memcpy(s->saved, s->regs, sizeof(s->saved));
     servo_reboot(s);
     return OK;
 }
 
 uint8_t servo_id(const struct servo *s)
 {
-    return s->regs[DXL_ID];
+    return s->regs[kind(s)->id];
 }
 
 int servo_model_number(const struct servo *s)
@@ -97,39 +113,32 @@ int servo_model_number(const struct servo *s)
 
 int servo_firmware(const struct servo *s)
 {
-    return s->regs[DXL_FIRMWARE];
+    return s->params.firmware ? s->params.firmware : s->params.model->firmware;
 }
 
 int servo_mode(const struct servo *s)
 {
-    return s->regs[DXL_OPERATING_MODE];
+    return s->regs[kind(s)->mode];
 }
 
 uint8_t servo_errors(const struct servo *s)
 {
-    return s->regs[DXL_HARDWARE_ERROR_STATUS];
+    return s->regs[kind(s)->errors];
 }
 
 int servo_baud_Bd(const struct servo *s)
 {
-    return servo_model_baud_Bd(s->params.model, s->regs[DXL_BAUD_RATE]);
+    return servo_model_baud_Bd(s->params.model, s->regs[kind(s)->baud]);
 }
 
 int64_t servo_return_delay_ns(const struct servo *s)
 {
-    return s->regs[DXL_RETURN_DELAY] * (int64_t)2000; /* unit 2 us */
+    return s->regs[kind(s)->delay] * (int64_t)2000; /* unit 2 us */
 }
 
 bool servo_is_torque_on(const struct servo *s)
 {
-    return s->regs[DXL_TORQUE_ENABLE];
-}
-
-static void update_off(struct servo *s)
-{
-    s->is_off = s->is_browned_out || s->is_booting;
-    if (s->is_off)
-        leave_torque(s);
+    return s->regs[kind(s)->torque];
 }
 
 void servo_set_supply(struct servo *s, double supply_V)
@@ -161,7 +170,7 @@ void servo_feed_watchdog(struct servo *s)
 int servo_read(struct servo *s, int addr, int len, uint8_t *out)
 {
     if (addr < 0 || len < 1 || addr + len > SERVO_TABLE_LEN ||
-        !servo_table_find(&s->table, addr))
+        (!kind(s)->can_read_gaps && !servo_table_find(&s->table, addr)))
         return DXL_ERROR_ACCESS;
     kind(s)->refresh(s);
     for (int k = 0; k < len; k++)
@@ -192,7 +201,7 @@ int servo_write_later(struct servo *s, int addr, const uint8_t *data, int len)
     memcpy(s->pending, data, (size_t)len);
     s->pending_addr = addr;
     s->pending_len = len;
-    servo_set(s, DXL_REGISTERED_INSTRUCTION, 1);
+    servo_set(s, kind(s)->pending, 1);
     return OK;
 }
 
@@ -202,8 +211,18 @@ int servo_action(struct servo *s)
         return DXL_ERROR_INSTRUCTION;
     const int len = s->pending_len;
     s->pending_len = 0;
-    servo_set(s, DXL_REGISTERED_INSTRUCTION, 0);
+    servo_set(s, kind(s)->pending, 0);
     return servo_write(s, s->pending_addr, s->pending, len);
+}
+
+int servo_clear_turns(struct servo *s)
+{
+    return kind(s)->clear_turns(s);
+}
+
+void servo_trip_overload(struct servo *s)
+{
+    kind(s)->trip(s);
 }
 
 static void turn_motion(struct servo_motion *out, const struct servo_motion *in, int sign)
@@ -217,10 +236,14 @@ static void turn_motion(struct servo_motion *out, const struct servo_motion *in,
 
 double servo_step(struct servo *s, double dt_s, const struct servo_motion *motion)
 {
-    const int sign = s->regs[DXL_DRIVE_MODE] & 1 ? -1 : 1;
+    const int sign = kind(s)->direction(s);
     turn_motion(&s->motor.motion, motion, sign);
     s->up_s += dt_s;
     servo_motor_warm(&s->motor, dt_s);
+    if (s->boot_left_s > 0) {
+        s->boot_left_s -= dt_s;
+        update_off(s);
+    }
     if (!s->is_off)
         kind(s)->watch(s, dt_s);
     if (s->is_off || !servo_is_torque_on(s)) {

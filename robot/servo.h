@@ -12,6 +12,13 @@
  * Accepted without effect: position I and D (80, 82), feed-forward (88, 90), PWM slope, LED,
  * external ports, control table backup.
  *
+ * Feetech STS (servo_sts.c): modes 0 position (with speed, acceleration, time), 1 speed, 2
+ * PWM, 3 steps; torque 0, 1, 2 (damped), 128 (here is the middle); lock 55; offset 31;
+ * limits 9, 11, 48; speed unit and multi-turn by 18; protective torque 34..36, current 28,
+ * temperature, voltage.  A goal survives torque off: whoever switches torque on with a stale
+ * one sees the arm leap.  Writing a goal position switches torque on.  Nothing watches the bus.  Accepted without effect: D and I of the
+ * position, dead zones, starting force, LED.
+ *
  * Times are simulated.  Deterministic.  Nothing here allocates or blocks.
  */
 #ifndef ROBOT_SERVO_H
@@ -30,6 +37,7 @@ struct servo_params {
     double tau_max_Nm;               /* stall torque at the joint */
     double inertia_kgm2;             /* behind the joint: sets the gains */
     double no_load_rad_s;            /* speed without load; 0 unknown */
+    bool is_instant;                 /* lock-step: a reboot takes no time */
 };
 
 struct servo {
@@ -41,8 +49,14 @@ struct servo {
     double up_s;      /* since power-on or reboot */
     int turn_ticks;   /* taken off by Clear */
     bool is_tripped;  /* watchdog 98 */
-    bool is_off;      /* deaf, dumb, no torque: one of the next two */
+    bool is_off;      /* deaf, dumb, no torque: one of the next three */
     bool is_browned_out, is_booting;
+    double boot_left_s;
+    /* Feetech: what an unlocked EEPROM keeps; the protective torque is on, against a load of
+     * this sign; how long it was overloaded, and its current too high */
+    uint8_t saved[40];
+    int protected_sign;
+    double overload_s, overcurrent_s;
     double timed_v_rad_s, timed_a_rad_s2; /* of a time-based profile */
     uint8_t pending[256];                 /* Reg Write, carried out by Action */
     int pending_addr, pending_len;
@@ -58,8 +72,11 @@ int servo_write(struct servo *s, int addr, const uint8_t *data, int len);
 int servo_write_later(struct servo *s, int addr, const uint8_t *data, int len);
 int servo_action(struct servo *s);
 int servo_clear_turns(struct servo *s);
-void servo_reboot(struct servo *s);                   /* RAM to defaults, torque off */
+void servo_reboot(struct servo *s);  /* RAM to defaults, torque off */
+void servo_restart(struct servo *s); /* the same, and deaf for as long as it takes */
 int servo_factory_reset(struct servo *s, int option); /* 0xFF, 1 keep id, 2 and baud */
+/* Feetech: the present position is ticks from now on; 0, or 1 when that is too far. */
+int servo_sts_recalibrate(struct servo *s, int ticks);
 
 /* Any instruction packet on the bus, whoever it is for. */
 void servo_feed_watchdog(struct servo *s);

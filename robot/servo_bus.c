@@ -1,5 +1,5 @@
-/* servo_bus.c - see servo_bus.h: the chain; what its instructions do is in
- * servo_bus_dxl.c. */
+/* servo_bus.c - see servo_bus.h: the chain; what instructions do is in
+ * servo_bus_dxl.c and servo_bus_sts.c. */
 #include "robot/servo_bus.h"
 
 #include <errno.h>
@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "robot/servo_bus_impl.h"
+
+enum { PAUSE_ns = 20000000 };
 
 struct servo_bus *servo_bus_create(const struct servo_bus_params *p,
                                    const struct servo_params *servos)
@@ -134,16 +136,24 @@ uint8_t servo_bus_answer_id(const struct servo_bus *bus, int k)
 void servo_bus_clear_line(struct servo_bus *bus)
 {
     memset(&bus->dxl, 0, sizeof(bus->dxl));
+    memset(&bus->sts, 0, sizeof(bus->sts));
     servo_line_clear(&bus->line);
 }
 
 void servo_bus_receive(struct servo_bus *bus, int64_t t_ns, const uint8_t *bytes,
                        size_t len)
 {
+    if (t_ns > bus->now_ns + PAUSE_ns) { /* who stopped in a frame begins anew */
+        dxl_parser_forget(&bus->dxl);
+        sts_parser_forget(&bus->sts);
+    }
     bus->now_ns = t_ns > bus->now_ns ? t_ns : bus->now_ns;
     if (bus->params.has_echo)
         servo_line_echo(&bus->line, bus->now_ns, bytes, (int)len);
-    servo_bus_receive_dxl(bus, bytes, (int)len);
+    if (bus->servo[0].params.model->protocol == SERVO_DYNAMIXEL)
+        servo_bus_receive_dxl(bus, bytes, (int)len);
+    else
+        servo_bus_receive_sts(bus, bytes, (int)len);
 }
 
 int64_t servo_bus_due_ns(const struct servo_bus *bus)

@@ -5,6 +5,7 @@
  * set to another rate than the host hears nothing.  Devices of a sync or bulk read follow
  * one another; one that does not answer leaves a gap, or silences the rest.
  * Dynamixel Protocol 2.0: all instructions of the e-manual; a bad CRC is ignored or answered.
+ * Feetech STS: all instructions of the manual; a bad checksum is ignored.
  */
 #ifndef ROBOT_SERVO_BUS_H
 #define ROBOT_SERVO_BUS_H

@@ -4,6 +4,7 @@
 
 #include "robot/dxl.h"
 #include "robot/servo_bus.h"
+#include "robot/sts.h"
 
 enum { BUS_MAX_SERVOS = 16 };
 
@@ -13,6 +14,7 @@ struct servo_bus {
     struct servo_faults faults[BUS_MAX_SERVOS];
     struct servo_line line;
     struct dxl_parser dxl;
+    struct sts_parser sts;
     int64_t now_ns, last_packet_ns;
     int host_Bd;
 };
@@ -44,7 +46,8 @@ void servo_bus_say_as(struct servo_bus *bus, int k, const struct servo_voice *vo
 /* The time of a frame that nobody sends. */
 void servo_bus_leave_gap(struct servo_bus *bus, int bytes);
 
-/* Parses and obeys (Dynamixel Protocol 2.0). */
+/* Parse and obey. */
 void servo_bus_receive_dxl(struct servo_bus *bus, const uint8_t *bytes, int len);
+void servo_bus_receive_sts(struct servo_bus *bus, const uint8_t *bytes, int len);
 
 #endif

@@ -22,7 +22,7 @@ static const struct servo_figures *figures(const struct servo *s)
 static int resolve(const struct servo *s, int addr)
 {
     for (int k = 0; k < 2; k++) {
-        const struct servo_indirect *i = &figures(s)->indirect[k];
+        const struct servo_indirect *i = &s->table.indirect[k];
         const int at = i->addr + 2 * (addr - i->data);
         if (addr >= i->data && addr < i->data + i->n)
             return s->regs[at] | s->regs[at + 1] << 8;
@@ -93,11 +93,6 @@ static void refresh(struct servo *s)
     servo_set(s, DXL_POSITION_TRAJECTORY, ticks_of(s, m->q_traj_rad));
     servo_set(s, DXL_PRESENT_INPUT_VOLTAGE, (int32_t)lround(10 * servo_motor_volts_V(m)));
     servo_set(s, DXL_PRESENT_TEMPERATURE, (int32_t)lround(servo_motor_temperature_C(m)));
-}
-
-static void leave_torque(struct servo *s)
-{
-    servo_set(s, DXL_TORQUE_ENABLE, 0);
 }
 
 static void enter_torque(struct servo *s)
@@ -248,7 +243,7 @@ static int visit(struct servo *s, int addr, const uint8_t *data, int len, bool i
     return OK;
 }
 
-int servo_clear_turns(struct servo *s)
+static int clear_turns(struct servo *s)
 {
     refresh(s);
     if (servo_get(s, DXL_MOVING))
@@ -349,9 +344,14 @@ static void raise_error(struct servo *s, int bits)
         s->regs[DXL_TORQUE_ENABLE] = 0;
 }
 
-void servo_trip_overload(struct servo *s)
+static void trip(struct servo *s)
 {
     raise_error(s, s->regs[DXL_HARDWARE_ERROR_STATUS] | DXL_HW_OVERLOAD);
+}
+
+static int direction(const struct servo *s)
+{
+    return s->regs[DXL_DRIVE_MODE] & DRIVE_REVERSE ? -1 : 1;
 }
 
 static void watch(struct servo *s, double dt_s)
@@ -370,11 +370,20 @@ static void watch(struct servo *s, double dt_s)
 }
 
 const struct servo_kind servo_kind_dxl = {
+    .id = DXL_ID,
+    .baud = DXL_BAUD_RATE,
+    .delay = DXL_RETURN_DELAY,
+    .mode = DXL_OPERATING_MODE,
+    .torque = DXL_TORQUE_ENABLE,
+    .errors = DXL_HARDWARE_ERROR_STATUS,
+    .pending = DXL_REGISTERED_INSTRUCTION,
     .boot = boot,
     .refresh = refresh,
     .resolve = resolve,
+    .direction = direction,
     .visit = visit,
     .watch = watch,
+    .trip = trip,
     .demand = demand,
-    .leave_torque = leave_torque,
+    .clear_turns = clear_turns,
 };

@@ -1,18 +1,14 @@
 /* servo_model.c - see servo_model.h. */
 #include "robot/servo_model.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-
-/* clang-format off */
-#define WIDE_INDIRECT {{168, 224, 28}, {578, 634, 28}}
-#define NARROW_INDIRECT {{168, 208, 20}, {0, 0, 0}}
-/* clang-format on */
 
 static const struct servo_model models[] = {
     {.name = "xl330-m077",
      .number = 1190,
-     .firmware = 46,
+     .firmware = 52,
      .supply_V = 5.0,
      .brown_out_V = 3.0,
      .dxl = {.temp_limit_C = 70,
@@ -31,10 +27,10 @@ static const struct servo_model models[] = {
              .velocity_p = 40,
              .position_i = 400,
              .position_p = 400,
-             .indirect = NARROW_INDIRECT}},
+             .has_moved_indirect = 1}},
     {.name = "xl330-m288",
      .number = 1200,
-     .firmware = 46,
+     .firmware = 52,
      .supply_V = 5.0,
      .brown_out_V = 3.0,
      .dxl = {.temp_limit_C = 70,
@@ -52,10 +48,10 @@ static const struct servo_model models[] = {
              .velocity_i = 1600,
              .velocity_p = 180,
              .position_p = 400,
-             .indirect = NARROW_INDIRECT}},
+             .has_moved_indirect = 1}},
     {.name = "xc330", /* T288 */
      .number = 1220,
-     .firmware = 46,
+     .firmware = 52,
      .supply_V = 12.0,
      .brown_out_V = 5.0,
      .dxl = {.temp_limit_C = 70,
@@ -73,7 +69,7 @@ static const struct servo_model models[] = {
              .velocity_i = 1200,
              .velocity_p = 40,
              .position_p = 900,
-             .indirect = NARROW_INDIRECT}},
+             .has_moved_indirect = 1}},
     {.name = "xl430-w250",
      .number = 1060,
      .firmware = 46,
@@ -92,8 +88,7 @@ static const struct servo_model models[] = {
              .velocity_i = 1000,
              .velocity_p = 100,
              .position_d = 4000,
-             .position_p = 640,
-             .indirect = WIDE_INDIRECT}},
+             .position_p = 640}},
     {.name = "xm430-w210",
      .number = 1030,
      .firmware = 46,
@@ -112,8 +107,7 @@ static const struct servo_model models[] = {
              .shutdown = 52,
              .velocity_i = 1920,
              .velocity_p = 100,
-             .position_p = 800,
-             .indirect = WIDE_INDIRECT}},
+             .position_p = 800}},
     {.name = "xm430-w350",
      .number = 1020,
      .firmware = 46,
@@ -132,8 +126,7 @@ static const struct servo_model models[] = {
              .shutdown = 52,
              .velocity_i = 1920,
              .velocity_p = 100,
-             .position_p = 800,
-             .indirect = WIDE_INDIRECT}},
+             .position_p = 800}},
     {.name = "xm540-w270",
      .number = 1120,
      .firmware = 46,
@@ -153,8 +146,15 @@ static const struct servo_model models[] = {
              .velocity_i = 1920,
              .velocity_p = 100,
              .position_p = 800,
-             .external_ports = 3,
-             .indirect = WIDE_INDIRECT}},
+             .external_ports = 3}},
+    {.name = "sts3215",
+     .protocol = SERVO_FEETECH,
+     .number = 777,
+     .firmware = 310,
+     .supply_V = 12.0,
+     .brown_out_V = 3.5,
+     .boot_s = 0.8,
+     .current_full = 415}, /* 2.7 A */
 };
 
 enum { N_MODELS = sizeof(models) / sizeof(models[0]) };
@@ -181,12 +181,17 @@ const struct servo_model *servo_model_default(enum servo_protocol protocol)
     return last;
 }
 
-static const int dxl_rates_Bd[] = {9600,    57600,   115200,  1000000,
-                                   2000000, 3000000, 4000000, 4500000};
+static const int dxl_rates_Bd[8] = {9600,    57600,   115200,  1000000,
+                                    2000000, 3000000, 4000000, 4500000};
+static const int sts_rates_Bd[8] = {1000000, 500000, 250000, 128000,
+                                    115200,  76800,  57600,  38400};
 
 int servo_model_baud_Bd(const struct servo_model *m, int code)
 {
-    return code >= 0 && code <= m->dxl.baud_full ? dxl_rates_Bd[code] : 0;
+    const bool is_dxl = m->protocol == SERVO_DYNAMIXEL;
+    if (code < 0 || code > (is_dxl ? m->dxl.baud_full : 7))
+        return 0;
+    return is_dxl ? dxl_rates_Bd[code] : sts_rates_Bd[code];
 }
 
 int servo_model_baud_code(const struct servo_model *m, int baud_Bd)

@@ -23,8 +23,8 @@ struct servo_figures {
     int velocity_limit, velocity_full; /* register 44 */
     int drive_mode_full, baud_full, pwm_slope, shutdown;
     int velocity_i, velocity_p, position_d, position_i, position_p;
-    int external_ports; /* 3 or 0 */
-    struct servo_indirect indirect[2];
+    int external_ports;     /* 3 or 0 */
+    int has_moved_indirect; /* firmware 52 moved the data of the small ones */
 };
 
 struct servo_model {
@@ -32,7 +32,9 @@ struct servo_model {
     enum servo_protocol protocol;
     int number, firmware;         /* Feetech firmware: 100 major + minor */
     double supply_V, brown_out_V; /* nominal; where the processor gives up (assumed) */
-    struct servo_figures dxl;
+    double boot_s;                /* deaf for so long after a reboot */
+    struct servo_figures dxl;     /* SERVO_DYNAMIXEL */
+    int current_full;             /* SERVO_FEETECH: what it draws at stall, 6.5 mA */
 };
 
 /* NULL when no servo has this name. */

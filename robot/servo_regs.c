@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "robot/dxl_table.h"
+#include "robot/sts_table.h"
 
-enum { PWM_SLOPE = 62 };
+enum { PWM_SLOPE = 62, STS_ACCELERATION_UNIT = 86 };
 enum { E = REG_EEPROM, R = REG_READ_ONLY, G = REG_GOAL, ANY = INT32_MAX };
 
 /* What all X servos have.  The watchdog reads 255 when tripped. */
@@ -72,6 +73,64 @@ static const struct servo_reg dxl_common[] = {
     {152, 2, 0, 0, 65535, 0, 0, 0},
     {154, 2, 0, 0, 65535, 0, 0, 0},
     {156, 2, 0, 0, 65535, 0, 0, 0},
+};
+
+enum { W = STS_SIGN_WORD, LOAD = STS_SIGN_LOAD, OFFSET = STS_SIGN_OFFSET };
+
+/* STS3215: defaults as delivered. */
+static const struct servo_reg sts_common[] = {
+    {STS_FIRMWARE_MAJOR, 1, E | R, 0, 255, 3, 0, 0},
+    {STS_FIRMWARE_MINOR, 1, E | R, 0, 255, 10, 0, 0},
+    {STS_MODEL, 2, E | R, 0, 65535, STS_MODEL_3215, 0, 0},
+    {STS_ID, 1, E, 0, 253, 1, 0, 0},
+    {STS_BAUD_RATE, 1, E, 0, 7, 0, 0, 0},
+    {STS_RETURN_DELAY, 1, E, 0, 254, 250, 0, 0},
+    {STS_RETURN_LEVEL, 1, E, 0, 1, 1, 0, 0},
+    {STS_MIN_ANGLE, 2, E, -32767, 32767, 0, 0, W},
+    {STS_MAX_ANGLE, 2, E, -32767, 32767, 4095, 0, W},
+    {STS_MAX_TEMPERATURE, 1, E, 0, 100, 70, 0, 0},
+    {STS_MAX_VOLTAGE, 1, E, 0, 254, 140, 0, 0},
+    {STS_MIN_VOLTAGE, 1, E, 0, 254, 40, 0, 0},
+    {STS_MAX_TORQUE, 2, E, 0, 1000, 1000, 0, 0},
+    {STS_PHASE, 1, E, 0, 254, 12, 0, 0},
+    {STS_UNLOAD_CONDITION, 1, E, 0, 254, 44, 0, 0},
+    {STS_LED_CONDITION, 1, E, 0, 254, 47, 0, 0},
+    {STS_POSITION_P, 1, E, 0, 254, 32, 0, 0},
+    {STS_POSITION_D, 1, E, 0, 254, 32, 0, 0},
+    {STS_POSITION_I, 1, E, 0, 254, 0, 0, 0},
+    {STS_STARTING_FORCE, 2, E, 0, 1000, 16, 0, 0},
+    {STS_CW_DEAD_ZONE, 1, E, 0, 32, 1, 0, 0},
+    {STS_CCW_DEAD_ZONE, 1, E, 0, 32, 1, 0, 0},
+    {STS_PROTECTION_CURRENT, 2, E, 0, 511, 500, 0, 0},
+    {STS_ANGULAR_RESOLUTION, 1, E, 1, 100, 1, 0, 0},
+    {STS_HOMING_OFFSET, 2, E, -2047, 2047, 0, 0, OFFSET},
+    {STS_MODE, 1, E, 0, 3, 0, 0, 0},
+    {STS_PROTECTIVE_TORQUE, 1, E, 0, 100, 20, 0, 0},
+    {STS_PROTECTION_TIME, 1, E, 0, 254, 200, 0, 0},
+    {STS_OVERLOAD_TORQUE, 1, E, 0, 100, 80, 0, 0},
+    {STS_SPEED_P, 1, E, 0, 100, 10, 0, 0},
+    {STS_OVERCURRENT_TIME, 1, E, 0, 254, 200, 0, 0},
+    {STS_SPEED_I, 1, E, 0, 254, 10, 0, 0},
+    {STS_TORQUE_ENABLE, 1, 0, 0, 128, 0, 0, 0},
+    {STS_ACCELERATION, 1, 0, 0, 254, 0, 0, 0},
+    {STS_GOAL_POSITION, 2, G, -32767, 32767, 0, 0, W},
+    {STS_GOAL_TIME, 2, G, -32767, 32767, 0, 0, W},
+    {STS_GOAL_SPEED, 2, G, -32767, 32767, 0, 0, W},
+    {STS_TORQUE_LIMIT, 2, 0, 0, 1000, 1000, 0, 0},
+    {STS_LOCK, 1, 0, 0, 1, 1, 0, 0},
+    {STS_PRESENT_POSITION, 2, R, -32767, 32767, 0, 0, W},
+    {STS_PRESENT_SPEED, 2, R, -32767, 32767, 0, 0, W},
+    {STS_PRESENT_LOAD, 2, R, -1000, 1000, 0, 0, LOAD},
+    {STS_PRESENT_VOLTAGE, 1, R, 0, 254, 0, 0, 0},
+    {STS_PRESENT_TEMPERATURE, 1, R, 0, 254, 0, 0, 0},
+    {STS_ASYNC_WRITE, 1, R, 0, 1, 0, 0, 0},
+    {STS_STATUS, 1, R, 0, 255, 0, 0, 0},
+    {STS_MOVING, 1, R, 0, 1, 0, 0, 0},
+    {STS_PRESENT_CURRENT, 2, R, -500, 500, 0, 0, W},
+    {STS_SPEED_UNIT, 1, 0, 0, 254, 1, 0, 0},
+    {STS_MAX_SPEED, 1, 0, 0, 254, 0, 0, 0},
+    {STS_MAX_ACCELERATION, 1, 0, 0, 254, 254, 0, 0},
+    {STS_ACCELERATION_UNIT, 1, 0, 0, 254, 1, 0, 0},
 };
 
 static void set(struct servo_reg *r, int32_t lo, int32_t hi, int32_t initial)
@@ -153,6 +212,18 @@ static void add_indirect(struct servo_table *t, const struct servo_indirect *i, 
         add(t, &(struct servo_reg){.addr = (uint16_t)(i->data + k), .len = 1, .hi = 255});
 }
 
+static void choose_indirect(struct servo_table *t, const struct servo_model *m,
+                            int firmware)
+{
+    if (!m->dxl.has_moved_indirect) {
+        t->indirect[0] = (struct servo_indirect){168, 224, 28};
+        t->indirect[1] = (struct servo_indirect){578, 634, 28};
+    } else if (firmware >= 52)
+        t->indirect[0] = (struct servo_indirect){168, 208, 20};
+    else
+        t->indirect[0] = (struct servo_indirect){168, 224, 28};
+}
+
 static void build_dxl(struct servo_table *t, const struct servo_model *m, int firmware)
 {
     for (size_t k = 0; k < sizeof(dxl_common) / sizeof(dxl_common[0]); k++) {
@@ -162,15 +233,27 @@ static void build_dxl(struct servo_table *t, const struct servo_model *m, int fi
         if (is_there && firmware >= r.since)
             add(t, &r);
     }
-    const struct servo_indirect *i = m->dxl.indirect, *last = i[1].n ? i + 1 : i;
+    choose_indirect(t, m, firmware);
+    const struct servo_indirect *i = t->indirect, *last = i[1].n ? i + 1 : i;
     add_indirect(t, &i[0], last->data + last->n - 1);
     add_indirect(t, &i[1], last->data + last->n - 1);
+}
+
+static void build_sts(struct servo_table *t, int firmware)
+{
+    for (size_t k = 0; k < sizeof(sts_common) / sizeof(sts_common[0]); k++)
+        add(t, &sts_common[k]);
+    t->reg[t->at[STS_FIRMWARE_MAJOR] - 1].initial = firmware / 100;
+    t->reg[t->at[STS_FIRMWARE_MINOR] - 1].initial = firmware % 100;
 }
 
 void servo_table_build(struct servo_table *t, const struct servo_model *m, int firmware)
 {
     memset(t, 0, sizeof(*t));
-    build_dxl(t, m, firmware);
+    if (m->protocol == SERVO_DYNAMIXEL)
+        build_dxl(t, m, firmware);
+    else
+        build_sts(t, firmware);
 }
 
 const struct servo_reg *servo_table_find(const struct servo_table *t, int addr)

@@ -24,6 +24,7 @@ struct servo_table {
     int n;
     struct servo_reg reg[SERVO_MAX_REGS]; /* by address */
     uint8_t at[SERVO_TABLE_LEN];          /* 1 + index of the register of a byte, or 0 */
+    struct servo_indirect indirect[2];
 };
 
 void servo_table_build(struct servo_table *t, const struct servo_model *m, int firmware);

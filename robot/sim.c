@@ -61,6 +61,7 @@ static bool describe_servos(const struct sim *sim, struct servo_params *servos, 
             .tau_max_Nm = plant_tau_max_Nm(sim->plant, k),
             .inertia_kgm2 = plant_inertia_kgm2(sim->plant, k),
             .no_load_rad_s = plant_no_load_rad_s(sim->plant, k),
+            .is_instant = p->is_lockstep,
         };
     }
     return true;

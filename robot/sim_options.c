@@ -114,7 +114,6 @@ static bool parse_servos(const char *text, struct sim_params *p)
             return false;
         p->servo[p->n_models++] = m;
     }
-    p->protocol = p->servo[0]->protocol;
     return strlen(text) < sizeof(copy);
 }
 
@@ -169,7 +168,9 @@ static bool parse_option(int letter, const char *text, struct sim_options *o)
         o->sim.seed = parse_long(text, 0, INT64_MAX, &value) ? (uint64_t)value : 0;
         return value || !strcmp(text, "0");
     default: /* protocol */
-        return !strcmp(text, "dynamixel");
+        o->has_protocol = true;
+        o->sim.protocol = strcmp(text, "feetech") ? SERVO_DYNAMIXEL : SERVO_FEETECH;
+        return !strcmp(text, "dynamixel") || !strcmp(text, "feetech");
     }
 }
 
@@ -214,9 +215,6 @@ int sim_options_parse(int argc, char **argv, struct sim_options *o)
             o->sim.has_echo = true;
         else if (letter == 'n')
             o->sim.has_stand = false;
-        else if (letter == 'p' && !strcmp(optarg, "feetech"))
-            return say(EX_USAGE, "--protocol feetech",
-                       "only dynamixel servos are emulated");
         else if (letter == 'f' && !parse_fault(optarg, o))
             return EX_USAGE;
         else if (letter != 'f' && !parse_option(letter, optarg, o)) {
@@ -230,5 +228,10 @@ int sim_options_parse(int argc, char **argv, struct sim_options *o)
     if (!o->sim.model || !o->link)
         return say(EX_USAGE, o->sim.model ? "--link" : "--model",
                    "is missing; see --help");
+    if (o->sim.n_models && o->has_protocol &&
+        o->sim.servo[0]->protocol != o->sim.protocol)
+        return say(EX_USAGE, "--servo", "does not speak what --protocol says");
+    if (o->sim.n_models)
+        o->sim.protocol = o->sim.servo[0]->protocol;
     return -1;
 }
