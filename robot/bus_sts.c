@@ -2,8 +2,9 @@
  *
  * Every cycle is one write() and one burst of replies: Sync Write of the goals, then Sync Read
  * of 56..70, which holds all that a servo measures.  Now and then the Sync Read is of torque
- * enable (40) instead: a servo that has restarted is limp, and nothing else tells.  The pose
- * of such a cycle is the one before it.
+ * enable and goal speed (40..47) instead: a servo that has restarted is limp, or was and is not
+ * any more since a goal position switches torque on, but then its speed bound is gone.  The
+ * pose of such a cycle is the one before it.
  *
  * These servos have no watchdog.  In wheel mode (33 = 1) one that hears nothing turns on, so
  * somebody has to outlive the host.  Streamed positions (33 = 0) need nobody: the goal is the
@@ -75,9 +76,12 @@ static bool take(struct bus *b, int k, const struct bus_answer *a)
         bus_sts_take_telemetry(b, k, a->params);
         return true;
     }
-    if (a->n != 1 || !b->is_aside)
+    if (a->n != BUS_STS_ASIDE_LEN || !b->is_aside)
         return false;
-    if (b->is_torque_on && a->params[0] == STS_TORQUE_OFF && !b->sample.error[k])
+    const uint8_t *speed = a->params + STS_GOAL_SPEED - BUS_STS_ASIDE;
+    const bool is_limp = a->params[0] == STS_TORQUE_OFF;
+    const bool has_forgotten = !b->p.is_wheel && sts_get_u16(speed) == 0;
+    if (b->is_torque_on && (is_limp || has_forgotten) && !b->sample.error[k])
         b->sample.error[k] = BUS_ERROR_RESTARTED;
     return true;
 }
@@ -146,7 +150,8 @@ static int put_request(struct bus *b, uint8_t *out, int cap)
         return sts_encode_sync_read(STS_TELEMETRY, STS_TELEMETRY_LEN, b->p.id, b->p.n,
                                     out, cap);
     b->sts.status_in = STATUS_CYCLES;
-    return sts_encode_sync_read(STS_TORQUE_ENABLE, 1, b->p.id, b->p.n, out, cap);
+    return sts_encode_sync_read(BUS_STS_ASIDE, BUS_STS_ASIDE_LEN, b->p.id, b->p.n, out,
+                                cap);
 }
 
 static int put_ping(uint8_t id, uint8_t *out, int cap)

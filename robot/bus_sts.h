@@ -5,6 +5,10 @@
 #include "robot/bus_impl.h"
 #include "robot/sts_table.h"
 
+/* Read now and then instead of telemetry: what a servo forgets when it restarts. */
+enum { BUS_STS_ASIDE = STS_TORQUE_ENABLE };
+enum { BUS_STS_ASIDE_LEN = STS_GOAL_SPEED + 2 - BUS_STS_ASIDE };
+
 /* STS_TELEMETRY of servo k, into the sample. */
 void bus_sts_take_telemetry(struct bus *b, int k, const uint8_t *data);
 
