@@ -43,6 +43,7 @@ struct bus_sample {
     int64_t t_ns; /* CLOCK_MONOTONIC when the last complete set of replies was in */
     float q_rad[ARM_MAX_JOINTS], dq_rad_s[ARM_MAX_JOINTS];
     float load[ARM_MAX_JOINTS];            /* -1..1 of the servo's limit */
+    float current_A[ARM_MAX_JOINTS];       /* NaN where the servo does not measure it */
     float temp_C[ARM_MAX_JOINTS], volts_V; /* refreshed now and then, not every cycle */
     uint8_t error[ARM_MAX_JOINTS]; /* BUS_ERROR_ bits, as the servo reported them */
     uint16_t lost[ARM_MAX_JOINTS]; /* replies in a row that did not come */

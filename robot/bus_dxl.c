@@ -5,6 +5,10 @@
  * Bulk Read takes the place of the Sync Read: same burst, one longer reply, and never a
  * second request that could collide with replies on the half-duplex line.
  *
+ * A Fast Sync Read is answered by one frame for all, a quarter shorter; but one servo that is
+ * silent spoils it for everybody.  It is used where all servos answer it, and after some
+ * failures in a row given up for a while, so that the plain reads tell who is missing.
+ *
  * Register 98 stops a servo after a silence, and from then on it refuses goals until 98 is
  * written 0 (e-manual, "Bus Watchdog").  Sync Write has no answer that would tell, so the
  * cycle re-arms it whenever either side was silent for half the time, and when a FULL read
@@ -17,21 +21,27 @@
 #include <string.h>
 
 enum { SLOW_CYCLES = 20, FULL_ROUNDS = 8 };
+enum { FAST_MISSES = 3, FAST_REST_CYCLES = 1000 };
 
 static bool parse(struct bus *b, const uint8_t **bytes, int *n, struct bus_answer *out)
 {
-    struct dxl_packet p;
-    while (dxl_parse(&b->dxl.parser, bytes, n, &p))
-        if (p.instruction == DXL_STATUS) { /* else an echo of what was sent */
-            *out = (struct bus_answer){p.id, p.error, p.n, p.params};
-            return true;
+    struct dxl_packet p = {0};
+    bool is_answer = dxl_fast_next(&b->dxl.fast, FAST_LEN, &p);
+    while (!is_answer && dxl_parse(&b->dxl.parser, bytes, n, &p)) {
+        is_answer = p.instruction == DXL_STATUS; /* else an echo of what was sent */
+        if (is_answer && p.id == DXL_BROADCAST) {
+            b->dxl.fast = p;
+            is_answer = dxl_fast_next(&b->dxl.fast, FAST_LEN, &p);
         }
-    return false;
+    }
+    *out = (struct bus_answer){p.id, p.error, p.n, p.params};
+    return is_answer;
 }
 
 static void forget(struct bus *b)
 {
     dxl_parser_forget(&b->dxl.parser);
+    b->dxl.fast.n = 0;
 }
 
 static uint64_t bad_frames(const struct bus *b)
@@ -58,8 +68,9 @@ void bus_dxl_take_block(struct bus *b, int k, int addr, const uint8_t *data, int
         take_status(b, k, data);
     const int32_t velocity = dxl_get_i32(data + DXL_PRESENT_VELOCITY - addr);
     const int32_t position = dxl_get_i32(data + DXL_PRESENT_POSITION - addr);
-    s->load[k] =
-        (float)(dxl_get_i16(data + DXL_PRESENT_CURRENT - addr) * b->dxl.load_unit[k]);
+    const int load = dxl_get_i16(data + DXL_PRESENT_CURRENT - addr);
+    s->load[k] = (float)(load * b->dxl.load_unit[k]);
+    s->current_A[k] = b->dxl.current_A[k] > 0 ? (float)(load * b->dxl.current_A[k]) : NAN;
     s->dq_rad_s[k] = (float)dxl_raw_to_rad_s(velocity);
     s->q_rad[k] = (float)dxl_raw_to_rad(position);
     if (addr + n <= DXL_PRESENT_TEMPERATURE)
@@ -180,10 +191,29 @@ static int choose_wide(struct bus *b, bool *is_full)
     return k;
 }
 
+/* Is this cycle's read to be a fast one?  The set that was asked for last is over. */
+static bool choose_fast(struct bus *b)
+{
+    struct bus_dxl *d = &b->dxl;
+    if (d->was_fast)
+        d->fast_misses = b->is_waiting ? d->fast_misses + 1 : 0;
+    if (d->fast_misses >= FAST_MISSES) {
+        d->fast_misses = 0;
+        d->fast_in = FAST_REST_CYCLES;
+    }
+    if (d->fast_in > 0)
+        d->fast_in--;
+    return d->has_fast && d->fast_in == 0;
+}
+
 static int put_request(struct bus *b, uint8_t *out, int cap)
 {
     bool is_full;
+    const bool is_fast = choose_fast(b);
     const int wide = choose_wide(b, &is_full);
+    b->dxl.was_fast = wide < 0 && is_fast;
+    if (b->dxl.was_fast)
+        return dxl_encode_fast_sync_read(FAST_ADDR, FAST_LEN, b->p.id, b->p.n, out, cap);
     if (wide < 0)
         return dxl_encode_sync_read(FAST_ADDR, FAST_LEN, b->p.id, b->p.n, out, cap);
     struct dxl_block block[ARM_MAX_JOINTS];
@@ -226,6 +256,7 @@ const struct bus_ops bus_dxl_ops = {
     .n_around = 11, /* of a status packet */
     .check = bus_dxl_check,
     .prepare = bus_dxl_prepare,
+    .learn = bus_dxl_learn,
     .start_mode = bus_dxl_start_mode,
     .has_mode = bus_dxl_has_mode,
     .revive = bus_reboot,

@@ -22,6 +22,7 @@ void bus_dxl_take_block(struct bus *b, int k, int addr, const uint8_t *data, int
 /* See struct bus_ops. */
 int bus_dxl_check(const struct bus_params *p, char *err, size_t err_len);
 int bus_dxl_prepare(struct bus *b, int k, char *err, size_t err_len);
+void bus_dxl_learn(struct bus *b);
 int bus_dxl_start_mode(struct bus *b, int k, char *err, size_t err_len);
 bool bus_dxl_has_mode(const struct bus *b, int k, enum bus_mode mode);
 int bus_dxl_halt(struct bus *b, int k);

@@ -10,6 +10,8 @@
 #include <math.h> /* lround */
 #include <string.h>
 
+#include "robot/dxl_model.h"
+
 /* What a servo begins with: velocity 0, or the load that it was carrying. */
 static uint32_t first_goal(const struct bus *b, int k)
 {
@@ -51,6 +53,38 @@ static int set_mode(struct bus *b, int k, char *err, size_t err_len)
     if (now[0] == 0 && now[2] == mode)
         return 0;
     return bus_run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
+}
+
+/* Who is it: only what the table of registers is true of. */
+static int check_model(struct bus *b, int k, char *err, size_t err_len)
+{
+    uint8_t bytes[DXL_FIRMWARE + 1];
+    char known[256];
+    const int rc = bus_read(b, k, DXL_MODEL_NUMBER, sizeof(bytes), bytes);
+    if (rc < 0)
+        return bus_say(err, err_len, rc, "%s: servo id %d does not tell its model",
+                       b->p.port, b->p.id[k]);
+    const struct dxl_model *m = dxl_model_find(dxl_get_u16(bytes));
+    if (!m)
+        return bus_say(err, err_len, -EPROTO,
+                       "%s: servo id %d is of model %d, which is not known; known: %s",
+                       b->p.port, b->p.id[k], dxl_get_u16(bytes),
+                       dxl_model_list(known, sizeof(known)));
+    b->dxl.firmware[k] = bytes[DXL_FIRMWARE];
+    b->dxl.current_A[k] = m->current_A;
+    return 0;
+}
+
+/* Do they answer a fast sync read?  Adapters and firmware differ: asked, not believed. */
+void bus_dxl_learn(struct bus *b)
+{
+    uint8_t frame[14 + ARM_MAX_JOINTS];
+    for (int k = 0; k < b->p.n; k++)
+        if (b->dxl.firmware[k] < DXL_FAST_FIRMWARE)
+            return;
+    const int n = dxl_encode_fast_sync_read(FAST_ADDR, FAST_LEN, b->p.id, b->p.n, frame,
+                                            sizeof(frame));
+    b->dxl.has_fast = bus_ask(b, b->p.n - 1, frame, n, FAST_LEN) == 0;
 }
 
 /* Speed limit, and the unit of register 126: share of the current limit where there is one
@@ -125,6 +159,9 @@ int bus_dxl_prepare(struct bus *b, int k, char *err, size_t err_len)
     if (rc < 0)
         return bus_say(err, err_len, rc, "%s: servo id %d answers a ping, but no read",
                        b->p.port, b->p.id[k]);
+    rc = check_model(b, k, err, err_len);
+    if (rc < 0)
+        return rc;
     const bool is_shut_down = bytes[0] & bytes[DXL_HARDWARE_ERROR_STATUS - DXL_SHUTDOWN];
     const bool do_start = !is_shut_down && b->is_torque_on;
     if (!is_shut_down)

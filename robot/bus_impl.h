@@ -46,6 +46,7 @@ struct bus_ops {
     /* Slow.  0 or -errno with a sentence in err. */
     int (*check)(const struct bus_params *p, char *err, size_t err_len);
     int (*prepare)(struct bus *b, int k, char *err, size_t err_len);
+    void (*learn)(struct bus *b); /* all are prepared: what they can do together */
     int (*start_mode)(struct bus *b, int k, char *err, size_t err_len);
     bool (*has_mode)(const struct bus *b, int k, enum bus_mode mode);
     int (*revive)(struct bus *b, int k); /* a servo that has shut itself down */
@@ -56,12 +57,18 @@ extern const struct bus_ops bus_dxl_ops, bus_sts_ops;
 struct bus_dxl {
     struct dxl_parser parser;
     uint8_t watchdog; /* for register 98 */
+    int firmware[ARM_MAX_JOINTS];
     double load_unit[ARM_MAX_JOINTS];
+    double current_A[ARM_MAX_JOINTS];    /* of a step of register 126; 0: it is a load */
     bool has_current[ARM_MAX_JOINTS];    /* the servo can be sent a current */
     int32_t v_limit_raw[ARM_MAX_JOINTS]; /* beyond it a servo ignores the goal */
     double carry_rad_s[ARM_MAX_JOINTS];  /* asked for, and not yet sent */
     uint32_t alert, ask_full; /* bit k: reports a fault; is to be read in FULL soon */
     int slow_in, slow_reads;  /* cycles until the next SLOW read; how many there were */
+    bool has_fast;            /* all servos answered a fast sync read */
+    bool was_fast;            /* so was the last request */
+    int fast_misses, fast_in; /* in a row; cycles until it is tried again */
+    struct dxl_packet fast;   /* what is left of a fast reply */
 };
 
 struct bus_sts {
@@ -109,6 +116,7 @@ enum { BUS_TRIES = 7 };
 int64_t bus_now_us(void); /* CLOCK_MONOTONIC */
 int bus_ping(struct bus *b, int k, int tries);
 int bus_read(struct bus *b, int k, int addr, int n, uint8_t *out);
+int bus_ask(struct bus *b, int k, const uint8_t *frame, int n_frame, int n_reply);
 int bus_write(struct bus *b, int k, int addr, int n, uint32_t value, int tries);
 int bus_reboot(struct bus *b, int k); /* and waits until it answers */
 

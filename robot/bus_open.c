@@ -84,6 +84,8 @@ static int set_up(struct bus *b, char *err, size_t err_len)
         if (rc < 0)
             return rc;
     }
+    if (b->ops->learn)
+        b->ops->learn(b);
     return 0;
 }
 

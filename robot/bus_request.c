@@ -10,7 +10,7 @@
 #include "robot/bus_impl.h"
 
 enum { SLACK_us = 4000, RETURN_DELAY_MAX_us = 508 };
-enum { REBOOT_TRIES = 20 };
+enum { REBOOT_TRIES = 20, ASK_TRIES = 3 };
 
 int64_t bus_now_us(void)
 {
@@ -28,7 +28,7 @@ static int64_t bytes_to_us(const struct bus *b, int bytes)
 struct request {
     uint8_t id;
     int n_frame, n_reply; /* length of the request; parameters of the answer */
-    uint8_t frame[32];
+    uint8_t frame[14 + ARM_MAX_JOINTS + 16];
     uint8_t error, reply[BUS_REPLY_MAX];
 };
 
@@ -93,6 +93,14 @@ int bus_read(struct bus *b, int k, int addr, int n, uint8_t *out)
     if (rc == 0)
         memcpy(out, r.reply, (size_t)n);
     return rc;
+}
+
+/* Any request; the answer of servo k is taken and dropped. */
+int bus_ask(struct bus *b, int k, const uint8_t *frame, int n_frame, int n_reply)
+{
+    struct request r = {.id = b->p.id[k], .n_reply = n_reply, .n_frame = n_frame};
+    memcpy(r.frame, frame, (size_t)n_frame);
+    return transact(b, &r, ASK_TRIES);
 }
 
 int bus_write(struct bus *b, int k, int addr, int n, uint32_t value, int tries)

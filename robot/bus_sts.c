@@ -65,6 +65,8 @@ void bus_sts_take_telemetry(struct bus *b, int k, const uint8_t *data)
     s->q_rad[k] = (float)((tick - STS_POSITION_CENTRE) * STS_POSITION_rad);
     s->dq_rad_s[k] = (float)(speed * b->sts.speed_rad_s[k]);
     s->load[k] = (float)(load * STS_LOAD_UNIT);
+    s->current_A[k] =
+        (float)(STS_CURRENT_A * sts_get_signed(at + STS_PRESENT_CURRENT, STS_SIGN_WORD));
     s->volts_V = (float)(at[STS_PRESENT_VOLTAGE] * STS_VOLTAGE_V);
     s->temp_C[k] = at[STS_PRESENT_TEMPERATURE];
     s->error[k] = (s->error[k] & BUS_ERROR_RESTARTED) | bus_sts_error(at[STS_STATUS]);

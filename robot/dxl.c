@@ -156,8 +156,8 @@ int dxl_encode_write(uint8_t id, int addr, const uint8_t *data, int n, uint8_t *
     return dxl_encode(&p, out, cap);
 }
 
-int dxl_encode_sync_read(int addr, int len, const uint8_t *id, int n, uint8_t *out,
-                         int cap)
+static int encode_sync_read(uint8_t instruction, int addr, int len, const uint8_t *id,
+                            int n, uint8_t *out, int cap)
 {
     uint8_t params[4 + DXL_ID_MAX + 1];
     if (n < 1 || n > DXL_ID_MAX + 1)
@@ -166,8 +166,20 @@ int dxl_encode_sync_read(int addr, int len, const uint8_t *id, int n, uint8_t *o
     dxl_put_16(params + 2, (uint32_t)len);
     memcpy(params + 4, id, (size_t)n);
     const struct dxl_packet p = {
-        .id = DXL_BROADCAST, .instruction = DXL_SYNC_READ, .n = n + 4, .params = params};
+        .id = DXL_BROADCAST, .instruction = instruction, .n = n + 4, .params = params};
     return dxl_encode(&p, out, cap);
+}
+
+int dxl_encode_sync_read(int addr, int len, const uint8_t *id, int n, uint8_t *out,
+                         int cap)
+{
+    return encode_sync_read(DXL_SYNC_READ, addr, len, id, n, out, cap);
+}
+
+int dxl_encode_fast_sync_read(int addr, int len, const uint8_t *id, int n, uint8_t *out,
+                              int cap)
+{
+    return encode_sync_read(DXL_FAST_SYNC_READ, addr, len, id, n, out, cap);
 }
 
 int dxl_encode_sync_write(int addr, int len, const uint8_t *id, const uint8_t *data,
@@ -352,4 +364,27 @@ int dxl_parse(struct dxl_parser *s, const uint8_t **bytes, int *n, struct dxl_pa
         *bytes += take;
         *n -= take;
     }
+}
+
+/* ERR of the first device is where a status packet has its own: the rest is ID DATA CRC and
+ * ERR of the next.  The last CRC is the frame's, which the parser has checked; those before
+ * it say nothing more. */
+bool dxl_fast_next(struct dxl_packet *rest, int len, struct dxl_packet *out)
+{
+    const int stride = 1 + len + CRC_LEN + 1;
+    if (len < 1 || rest->n < 1 + len)
+        return false;
+    *out = (struct dxl_packet){.id = rest->params[0],
+                               .instruction = DXL_STATUS,
+                               .error = rest->error,
+                               .n = len,
+                               .params = rest->params + 1};
+    if (rest->n < stride) {
+        rest->n = 0;
+        return true;
+    }
+    rest->error = rest->params[stride - 1];
+    rest->params += stride;
+    rest->n -= stride;
+    return true;
 }

@@ -43,8 +43,7 @@ uint16_t dxl_crc(uint16_t crc, const uint8_t *bytes, size_t n);
 
 /* All encoders return the length of the frame in out[cap], or -EMSGSIZE, or -EINVAL. */
 int dxl_encode(const struct dxl_packet *p, uint8_t *out, int cap);
-int dxl_encode_simple(uint8_t id, uint8_t instruction, uint8_t *out,
-                      int cap); /* no params */
+int dxl_encode_simple(uint8_t id, uint8_t instruction, uint8_t *out, int cap);
 int dxl_encode_read(uint8_t id, int addr, int len, uint8_t *out, int cap);
 int dxl_encode_write(uint8_t id, int addr, const uint8_t *data, int n, uint8_t *out,
                      int cap);
@@ -52,6 +51,8 @@ int dxl_encode_status(uint8_t id, uint8_t error, const uint8_t *params, int n,
                       uint8_t *out, int cap);
 int dxl_encode_sync_read(int addr, int len, const uint8_t *id, int n, uint8_t *out,
                          int cap);
+int dxl_encode_fast_sync_read(int addr, int len, const uint8_t *id, int n, uint8_t *out,
+                              int cap);
 /* data: (n, len), row-major. */
 int dxl_encode_sync_write(int addr, int len, const uint8_t *id, const uint8_t *data,
                           int n, uint8_t *out, int cap);
@@ -74,10 +75,13 @@ struct dxl_parser {
 int dxl_parse(struct dxl_parser *s, const uint8_t **bytes, int *n,
               struct dxl_packet *out);
 
+/* The next device in *rest, the answer to a fast sync read of len bytes (which comes from
+ * DXL_BROADCAST), as a packet of its own; false when there is none. */
+bool dxl_fast_next(struct dxl_packet *rest, int len, struct dxl_packet *out);
+
 /* Drops a frame that is not complete: what comes next begins anew. */
 void dxl_parser_forget(struct dxl_parser *s);
 
-/* Little-endian fields. */
 uint16_t dxl_get_u16(const uint8_t *at);
 int16_t dxl_get_i16(const uint8_t *at);
 int32_t dxl_get_i32(const uint8_t *at);

@@ -81,6 +81,13 @@ Test(robot_bus_faults, a_silent_servo_is_named_with_those_that_answered)
     expect_refusal(ETIMEDOUT, "answered: none");
 }
 
+Test(robot_bus_faults, a_model_that_is_not_known_is_refused_with_those_that_are)
+{
+    peer_set(&peer, 1, DXL_MODEL_NUMBER, 2, 350); /* an XL-320 */
+    expect_refusal(EPROTO, "servo id 2 is of model 350, which is not known; known: "
+                           "XL330-M077, XL330-M288, XC330-T181");
+}
+
 Test(robot_bus_faults, a_speed_the_servo_does_not_allow_is_refused)
 {
     params.v_max_rad_s[1] = 5; /* register 44 is 200: 4.79 rad/s */

@@ -309,3 +309,28 @@ Test(robot_dxl, units_are_those_of_the_manual)
         cr_expect(eq(int, dxl_rad_s_to_raw(dxl_raw_to_rad_s(raw)), raw));
     cr_expect(epsilon_eq(dbl, dxl_raw_to_V(119), 11.9, 1e-12));
 }
+
+/* The documented fast reply: 166 of id 1, 2079 of id 2; cut short it gives what is whole. */
+Test(robot_dxl, a_fast_reply_comes_apart_into_its_devices)
+{
+    static const uint8_t params[] = {1,    0xA6, 0,    0,    0, 0x74, 0x3B,
+                                     0x80, 2,    0x1F, 0x08, 0, 0};
+    for (int n = 0; n <= (int)sizeof(params); n++) {
+        struct dxl_packet rest = {.id = DXL_BROADCAST,
+                                  .instruction = DXL_STATUS,
+                                  .error = 3,
+                                  .n = n,
+                                  .params = params},
+                          one;
+        cr_expect(eq(int, dxl_fast_next(&rest, 4, &one), n >= 5));
+        if (n < 5)
+            continue;
+        cr_expect(one.id == 1 && one.error == 3 && dxl_get_i32(one.params) == 166);
+        cr_expect(eq(int, dxl_fast_next(&rest, 4, &one), n == (int)sizeof(params)));
+    }
+    struct dxl_packet rest = {.n = sizeof(params), .params = params}, one;
+    dxl_fast_next(&rest, 4, &one);
+    cr_expect(dxl_fast_next(&rest, 4, &one));
+    cr_expect(one.id == 2 && one.error == 0x80 && dxl_get_i32(one.params) == 2079);
+    cr_expect(eq(int, dxl_fast_next(&rest, 4, &one), false));
+}

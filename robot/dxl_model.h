@@ -1,0 +1,25 @@
+/* dxl_model.h - the Dynamixel X servos that the driver knows, and in what they differ for it.
+ *
+ * Sources: e-manual pages of the models; numbers as register 0 holds them.
+ */
+#ifndef ROBOT_DXL_MODEL_H
+#define ROBOT_DXL_MODEL_H
+
+#include <stddef.h>
+
+struct dxl_model {
+    int number;
+    const char *name;
+    double current_A; /* of a step of registers 38, 102, 126; 0: register 126 is a load */
+};
+
+/* NULL when the driver does not know such a servo. */
+const struct dxl_model *dxl_model_find(int number);
+
+/* "XL330-M077, XL330-M288, ...", all of them, into out. */
+const char *dxl_model_list(char *out, size_t len);
+
+/* From this firmware on X servos answer Fast Sync Read. */
+enum { DXL_FAST_FIRMWARE = 45 };
+
+#endif
