@@ -134,6 +134,10 @@ crash: tests ## kill -9 at ROUNDS random moments of teaching and forgetting
 	@ARMD_BUILD=$(BUILD) ARMD_CRASH_ROUNDS=$(ROUNDS) $(BUILD)/tests/run -j1 \
 	--filter 'scenario_state/kill_9*'
 
+losses: tests ## ten simulated minutes at 500 Hz with lost and spoilt replies
+	@ARMD_LOSS_SECONDS=600 $(BUILD)/tests/run -j1 --verbose=0 \
+	--filter 'robot_bus_chain/lost*'
+
 memcheck: deps-test ## a teaching under valgrind (which knows no AVX-512)
 	@$(MAKE) --no-print-directory -j2 BUILD=build/valgrind ARCH=x86-64-v3 CFLAGS="-O1 -g" all
 	@valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1 \
@@ -167,7 +171,7 @@ fuzz: deps-lint ## every fuzzer for SECONDS each
 fuzzers: $(FUZZERS)
 $(FUZZERS): $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/libarmd.a
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-.PHONY: tests memcheck fuzzers crash
+.PHONY: tests memcheck fuzzers crash losses
 
 # ---- installation ---------------------------------------------------------
 # Where things go; systemd, udev and man look below /usr/local too.
