@@ -350,7 +350,6 @@ Test(armsim, wrong_usage_is_refused_with_64_and_one_line)
     expect_refusal((const char *[]){"--model", MODEL, NULL}, 64, "--link");
     expect_refusal((const char *[]){"--modle", MODEL, NULL}, 64, "--modle");
     expect_refusal((const char *[]){"--model", NULL}, 64, "--model");
-    expect_refusal((const char *[]){"--protocol", "feetech", NULL}, 64, "feetech");
     static const char *const bad[][2] = {
         {"--ids", "1,1"},    {"--ids", "1,300"},       {"--ids", ""},
         {"--baud", "fast"},  {"--cycle_us", "700"},    {"--fault", "drop:2"},
