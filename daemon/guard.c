@@ -135,7 +135,7 @@ int guard_watch(struct guard *g, int port_fd, const uint8_t *stop, int n, char *
                               .kind = GUARD_WATCH,
                               .timeout_ms = GUARD_TIMEOUT_ms,
                               .n_stop = (uint32_t)n};
-    if (n < 1 || n > GUARD_STOP_MAX_B) {
+    if (n < 0 || n > GUARD_STOP_MAX_B) {
         snprintf(err, err_len, "armguard takes at most %d bytes, not %d",
                  GUARD_STOP_MAX_B, n);
         return -EINVAL;

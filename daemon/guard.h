@@ -21,7 +21,7 @@ void guard_destroy(struct guard *g); /* says goodbye; NULL is fine */
  * in err. */
 int guard_connect(struct guard *g, char *err, size_t err_len);
 
-/* From now on armguard watches the heartbeat, and writes stop[n] to the port (open, O_NONBLOCK)
+/* From now on armguard watches the heartbeat, and writes stop[n] (n may be 0) to the port (open, O_NONBLOCK)
  * when there is none; again for other bytes or another port.  Connects when need be.  0, or
  * -errno with a sentence in err. */
 int guard_watch(struct guard *g, int port_fd, const uint8_t *stop, int n, char *err,

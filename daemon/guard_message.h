@@ -20,7 +20,8 @@ struct guard_request {
     uint32_t magic, kind;
     uint32_t timeout_ms; /* armguard's own holds when that is shorter */
     uint32_t n_stop;
-    uint8_t stop[GUARD_STOP_MAX_B]; /* bytes that stop every servo on the port */
+    uint8_t stop
+        [GUARD_STOP_MAX_B]; /* bytes that stop every servo on the port, if they need any */
 };
 
 struct guard_page {

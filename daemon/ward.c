@@ -122,7 +122,7 @@ static enum guard_answer judge(const struct guard_request *r, size_t len, int po
                                int page)
 {
     if (len != sizeof(*r) || r->magic != GUARD_MAGIC || r->kind != GUARD_WATCH ||
-        r->timeout_ms == 0 || r->n_stop == 0 || r->n_stop > GUARD_STOP_MAX_B)
+        r->timeout_ms == 0 || r->n_stop > GUARD_STOP_MAX_B)
         return GUARD_BAD_MESSAGE;
     const int flags = port < 0 ? -1 : fcntl(port, F_GETFL);
     if (flags < 0 || !(flags & O_NONBLOCK) || (flags & O_ACCMODE) == O_RDONLY ||

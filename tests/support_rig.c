@@ -55,9 +55,18 @@ static void start_armsim(struct rig *r)
     snprintf(link, sizeof(link), "%s/arm0", r->folder);
     snprintf(output, sizeof(output), "%s/output", r->folder);
     snprintf(sim, sizeof(sim), "%s", rig_program("armsim"));
-    char *argv[] = {sim,      "--model",   "config/arms/scorbot.xml",
-                    "--link", link,        "--log",
-                    r->log,   "--control", control,
+    const bool is_feetech = r->edit && strstr(r->edit, "driver: feetech");
+    char *argv[] = {sim,
+                    "--protocol",
+                    is_feetech ? "feetech" : "dynamixel",
+                    "--model",
+                    "config/arms/scorbot.xml",
+                    "--link",
+                    link,
+                    "--log",
+                    r->log,
+                    "--control",
+                    control,
                     NULL};
     r->sim = spawn(output, argv);
 }

@@ -330,3 +330,19 @@ Test(scenario_armguard, a_second_armguard_leaves_the_socket_to_the_first)
     int fd = connect_raw();
     close(fd);
 }
+
+/* Feetech servos to which positions are streamed stop by themselves: the port is all there is. */
+Test(scenario_armguard, where_no_bytes_are_needed_the_port_is_let_go_without_any)
+{
+    char err[256];
+    uint8_t bytes[64];
+    bool is_all;
+    int master, port = open_port(&master);
+    struct guard *g = guard_create(socket_path);
+    cr_assert(guard_watch(g, port, STOP, 0, err, sizeof(err)) == 0, "%s", err);
+    close(port);
+    cr_expect(eq(int, see(master, bytes, sizeof(bytes), PATIENCE_ms, &is_all), 0));
+    cr_expect(is_all, "no heartbeat, and the port is free");
+    cr_expect(guard_take_stopped(g));
+    guard_destroy(g);
+}

@@ -16,12 +16,20 @@ static void setup(void)
     rig_start_edited(&rig, "s|^  on_exit:.*|  guard: @/guard|");
 }
 
+/* Servos that turn until they are told otherwise. */
+static void setup_wheel(void)
+{
+    rig_start_edited(&rig, "s|^  driver:.*|  driver: feetech\\n  feetech_mode: wheel\\n"
+                           "  guard: @/guard|");
+}
+
 static void teardown(void)
 {
     rig_stop(&rig);
 }
 
 TestSuite(scenario_guard, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(scenario_guard_wheel, .init = setup_wheel, .fini = teardown, .timeout = 120);
 
 static double q_rad(void)
 {
@@ -72,7 +80,7 @@ static bool read_row(FILE *log, double *t_s, double *speed)
     return n == 10;
 }
 
-/* Simulated ms from the last fast row to the first one at rest. */
+/* Simulated ms from the last row above 0.5 rad/s to the first one at rest. */
 static double ramp_ms(void)
 {
     FILE *log = fopen(rig.log, "r");
@@ -80,7 +88,7 @@ static double ramp_ms(void)
     double t_s, speed, fast_s = 0, rest_s = 0;
     cr_assert(log && fgets(header, sizeof(header), log));
     while (read_row(log, &t_s, &speed)) {
-        if (speed > 1.0)
+        if (speed > 0.5)
             fast_s = t_s;
         else if (speed < 0.01 && rest_s < fast_s)
             rest_s = t_s;
@@ -104,7 +112,7 @@ Test(scenario_guard, the_arm_rests_after_kill_9_and_a_new_armd_gets_the_port)
     kill(rig.sim, SIGTERM); /* flushes its log */
     waitpid(rig.sim, NULL, 0);
     rig.sim = 0;
-    cr_log_info("SIGKILL: rest %.0f simulated ms after 1 rad/s", ramp_ms());
+    cr_log_info("SIGKILL: rest %.0f simulated ms after 0.5 rad/s", ramp_ms());
 }
 
 Test(scenario_guard, a_frozen_armd_wakes_up_to_a_fault_and_does_not_go_on)
@@ -182,4 +190,46 @@ Test(scenario_guard, armd_without_its_guard_waits_and_says_for_whom)
     cr_expect(is_said);
     rig_start_guard(&rig);
     cr_expect(rig_wait_state(&rig, "idle"), "and needs no reset: nothing has happened");
+}
+
+/* Waits until the base stands still, and makes sure that it stays so. */
+static bool is_at_rest_soon(void)
+{
+    char answer[8192];
+    int still = 0;
+    for (int i = 0; i < 400 && still < 20; i++) {
+        cr_assert(rig_ask_sim(&rig, "status", answer, sizeof(answer)));
+        json_t *status = json_loads(answer, 0, NULL);
+        json_t *servo = json_array_get(json_object_get(status, "servos"), 0);
+        double dq = json_number_value(json_object_get(servo, "dq_rad_s"));
+        still = fabs(dq) < 0.01 ? still + 1 : 0;
+        json_decref(status);
+        zclock_sleep(10);
+    }
+    return still == 20;
+}
+
+Test(scenario_guard_wheel, servos_without_a_watchdog_are_stopped_after_kill_9)
+{
+    start_moving();
+    kill(rig.armd, SIGKILL);
+    waitpid(rig.armd, NULL, 0);
+    rig.armd = 0;
+    cr_expect(is_at_rest_soon(), "it turns on");
+    kill(rig.sim, SIGTERM); /* flushes its log */
+    waitpid(rig.sim, NULL, 0);
+    rig.sim = 0;
+    cr_log_info("SIGKILL, wheels: rest %.0f simulated ms after 0.5 rad/s", ramp_ms());
+}
+
+Test(scenario_guard_wheel, servos_without_a_watchdog_are_stopped_when_armd_is_frozen)
+{
+    start_moving();
+    kill(rig.armd, SIGSTOP);
+    cr_expect(is_at_rest_soon(), "it turns on");
+    kill(rig.armd, SIGCONT);
+    cr_assert(rig_wait_state(&rig, "fault"));
+    cr_expect(has_fault("guard_stopped"));
+    cr_expect(is_at_rest_soon());
+    reset_until_it_works();
 }
