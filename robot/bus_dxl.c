@@ -165,10 +165,11 @@ static int put_goals(struct bus *b, int64_t now_ns, const float *want, uint8_t *
     return n;
 }
 
+/* A servo that carries an arm is left to its own watchdog: no current would let it fall. */
 static int put_stop(const struct bus *b, uint8_t *out, int cap)
 {
     const int32_t none[ARM_MAX_JOINTS] = {0};
-    return b->mode == BUS_CURRENT ? put_values(b, DXL_GOAL_CURRENT, 2, none, out, cap)
+    return b->mode == BUS_CURRENT ? 0
                                   : put_values(b, DXL_GOAL_VELOCITY, 4, none, out, cap);
 }
 

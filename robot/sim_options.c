@@ -46,7 +46,7 @@ static const char HELP[] =
     "                     tau (N m) of each joint, how many servos the watchdog stopped\n"
     "  --control PATH     a Unix socket that takes, a line each: fault SPEC, clear "
     "[KIND[:ID]],\n"
-    "                     unplug, plug, status, quit; and answers each with a line of "
+    "                     unplug, plug, hand, status, quit; and answers each with a line of "
     "JSON\n"
     "  --fault SPEC       KIND[:ID][=VALUE][@T][+D], may be given several times; from T "
     "on\n"

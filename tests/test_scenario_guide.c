@@ -22,12 +22,18 @@ static void setup_limp(void)
     rig_start_edited(&rig, "s|^telemetry:|guide: {mode: limp}\\ntelemetry:|");
 }
 
+static void setup_guard(void)
+{
+    rig_start_edited(&rig, "s|^  on_exit:.*|  guard: @/guard|");
+}
+
 static void teardown(void)
 {
     rig_stop(&rig);
 }
 
 TestSuite(scenario_guide, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(scenario_guide_guard, .init = setup_guard, .fini = teardown, .timeout = 120);
 TestSuite(scenario_guide_limp, .init = setup_limp, .fini = teardown, .timeout = 120);
 
 static void pose(double q_rad[4])
@@ -263,6 +269,42 @@ Test(scenario_guide, sigterm_while_guiding_brings_torque_back_first)
     rig_start_armd(&rig);
     cr_assert(rig_wait_state(&rig, "idle"));
     cr_expect(farthest_from(q) < 0.05, "held: %.3f rad", farthest_from(q));
+}
+
+static double joint_in_sim(int joint, const char *what)
+{
+    char answer[8192];
+    cr_assert(rig_ask_sim(&rig, "status", answer, sizeof(answer)));
+    json_t *status = json_loads(answer, 0, NULL);
+    json_t *servo = json_array_get(json_object_get(status, "servos"), (size_t)joint);
+    double x = json_number_value(json_object_get(servo, what));
+    json_decref(status);
+    return x;
+}
+
+static void expect_held_after_kill_9(void)
+{
+    go_out();
+    cr_assert(guide(true));
+    cr_assert(rig_wait_state(&rig, "guiding"));
+    const double before_rad = joint_in_sim(1, "q_rad");
+    kill(rig.armd, SIGKILL);
+    waitpid(rig.armd, NULL, 0);
+    rig.armd = 0;
+    zclock_sleep(1000);
+    const double fallen_rad = joint_in_sim(1, "q_rad") - before_rad;
+    cr_expect(fabs(fallen_rad) < 0.05, "it fell by %.3f rad", fallen_rad);
+    cr_expect(fabs(joint_in_sim(1, "dq_rad_s")) < 0.01);
+}
+
+Test(scenario_guide, a_floating_arm_does_not_fall_when_armd_is_killed)
+{
+    expect_held_after_kill_9();
+}
+
+Test(scenario_guide_guard, a_floating_arm_does_not_fall_when_armguard_has_to_step_in)
+{
+    expect_held_after_kill_9();
 }
 
 Test(scenario_guide, limp_asks_for_hands_when_the_arm_would_fall)
