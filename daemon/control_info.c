@@ -32,6 +32,8 @@ bool control_hello(struct request *r)
 
 bool control_status(struct request *r)
 {
+    static const char *const torque[] = {
+        [BUS_VELOCITY] = "hold", [BUS_LIMP] = "off", [BUS_CURRENT] = "float"};
     struct service *s = r->s;
     struct loop_snapshot snap = loop_snapshot(s->loop);
     json_t *q = json_array();
@@ -49,6 +51,7 @@ bool control_status(struct request *r)
                                     (json_int_t)snap.overruns, "missed_replies",
                                     (json_int_t)snap.missed_replies),
                           "chip", control_chip_summary(s)));
+    json_object_set_new(r->out, "torque", json_string(torque[snap.mode]));
     json_object_set_new(r->out, "jogging", json_boolean(snap.is_jogging));
     json_object_set_new(r->out, "skill",
                         s->running ? json_string(s->running->name) : json_null());

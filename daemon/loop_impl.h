@@ -58,7 +58,8 @@ struct loop {
     struct move move;
     struct jog jog;
     double hold_rad[ARM_MAX_JOINTS];
-    struct loop_command run; /* the run in progress */
+    double begun_rad[ARM_MAX_JOINTS]; /* pose in which this motion began */
+    struct loop_command run;          /* the run in progress */
     int runs_left;
     double offset_rad[ARM_MAX_JOINTS]; /* of this run from the taught start */
     bool is_play_next; /* the move in progress leads to the start of a skill */

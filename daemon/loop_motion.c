@@ -22,6 +22,8 @@ void loop_motion_set_state(struct loop *l, enum arm_state to, int64_t now_ns)
         return;
     loop_post(l, &(struct loop_event){
                      .type = EVENT_STATE, .t_ns = now_ns, .from = l->state, .to = to});
+    for (int k = 0; k < l->p.joints && to == STATE_RUNNING; k++)
+        l->begun_rad[k] = (double)l->sample.q_rad[k];
     l->state = to;
 }
 
@@ -260,7 +262,8 @@ static void follow(struct loop *l, int64_t now_ns, float *want)
     double gain = l->motion == MOTION_PLAY && l->p.settings.track == LOOP_TRACK_OPEN
                       ? 0.0
                       : l->p.settings.position_gain_per_s;
-    reference(l, loop_seconds(l->motion_start_ns, now_ns) + l->p.settings.lead_s, ahead, dq);
+    reference(l, loop_seconds(l->motion_start_ns, now_ns) + l->p.settings.lead_s, ahead,
+              dq);
     reference(l, t_sample_s, q, unused);
     memcpy(l->ref_rad, q, sizeof(q));
     const double *pull = q;
@@ -282,6 +285,13 @@ static void follow(struct loop *l, int64_t now_ns, float *want)
     }
 }
 
+/* A joint that was led out of its range by hand may come back, but not go further. */
+static bool is_outside(const struct loop *l, int k, double q_rad)
+{
+    return q_rad < fmin((double)l->p.lo_rad[k], l->begun_rad[k]) - OUTSIDE_rad ||
+           q_rad > fmax((double)l->p.hi_rad[k], l->begun_rad[k]) + OUTSIDE_rad;
+}
+
 static void check_sample(struct loop *l)
 {
     if (l->cycles_without_sample > STALE_CYCLES && l->bus && l->has_sample)
@@ -292,8 +302,7 @@ static void check_sample(struct loop *l)
         double q = (double)l->sample.q_rad[k];
         if (l->sample.error[k])
             loop_motion_fault(l, FAULT_SERVO_ERROR, k, l->sample.error[k]);
-        if (l->state == STATE_RUNNING && (q < (double)l->p.lo_rad[k] - OUTSIDE_rad ||
-                                          q > (double)l->p.hi_rad[k] + OUTSIDE_rad))
+        if (l->state == STATE_RUNNING && is_outside(l, k, q))
             loop_motion_fault(l, FAULT_POSITION_LIMIT, k, q);
     }
 }

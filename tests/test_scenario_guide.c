@@ -5,8 +5,10 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support_rig.h"
 
@@ -22,6 +24,27 @@ static void setup_limp(void)
     rig_start_edited(&rig, "s|^telemetry:|guide: {mode: limp}\\ntelemetry:|");
 }
 
+/* armd believes that the base ends at 30 degrees; a hand can take it further. */
+static char narrow_model[64];
+
+static void setup_narrow(void)
+{
+    char command[256], edit[256];
+    strcpy(narrow_model, "/tmp/armd-narrow-XXXXXX");
+    cr_assert(mkstemp(narrow_model) >= 0);
+    snprintf(command, sizeof(command),
+             "sed 's|range=\"-2.268928 2.268928\"|range=\"-0.52 0.52\"|' "
+             "config/arms/scorbot.xml >%s",
+             narrow_model);
+    cr_assert(system(command) == 0);
+    snprintf(edit, sizeof(edit),
+             "s|^  model:.*|  model: %s|; s|^telemetry:|guide: {mode: "
+             "limp}\\ntelemetry:|",
+             narrow_model);
+    rig_start_edited(&rig, edit);
+    rig.edit = NULL; /* it ends with this function */
+}
+
 static void setup_guard(void)
 {
     rig_start_edited(&rig, "s|^  on_exit:.*|  guard: @/guard|");
@@ -34,6 +57,14 @@ static void teardown(void)
 
 TestSuite(scenario_guide, .init = setup, .fini = teardown, .timeout = 120);
 TestSuite(scenario_guide_guard, .init = setup_guard, .fini = teardown, .timeout = 120);
+static void teardown_narrow(void)
+{
+    rig_stop(&rig);
+    unlink(narrow_model);
+}
+
+TestSuite(scenario_guide_narrow, .init = setup_narrow, .fini = teardown_narrow,
+          .timeout = 120);
 TestSuite(scenario_guide_limp, .init = setup_limp, .fini = teardown, .timeout = 120);
 
 static void pose(double q_rad[4])
@@ -347,4 +378,38 @@ Test(scenario_guide_limp, a_limp_arm_in_good_hands_is_taught_too)
     lead_and_wait(0.2, 0.6, 1.5);
     cr_expect(rig_ok(&rig, "{s:s, s:b, s:s}", "cmd", "guide", "on", 0, "name", "limp"));
     cr_expect(rig_wait_state(&rig, "idle"));
+}
+
+Test(scenario_guide_narrow, an_arm_led_out_of_its_range_may_come_back_and_go_no_further)
+{
+    go_out();
+    lead(0.3, 0.5, 0.1); /* hands on */
+    zclock_sleep(300);
+    cr_assert(guide(true));
+    lead_and_wait(0.8, 0.3, 1.0);
+    json_t *reply = rig_request(&rig, "{s:s, s:b}", "cmd", "guide", "on", 0);
+    char *text = json_dumps(reply, 0);
+    cr_expect(strstr(text, "joint 'base'") && strstr(text, "above its limit 0.520 rad"),
+              "%s", text);
+    free(text);
+    json_decref(reply);
+    cr_assert(rig_wait_state(&rig, "idle"));
+    cr_assert(rig_tell_sim(&rig, "hand off"));
+    for (int i = 0; i < 5; i++) { /* further out: it stays */
+        cr_expect(rig_ok(&rig, "{s:s, s:[f, f, f, f]}", "cmd", "jog", "dq_rad_s", 0.5,
+                         0.0, 0.0, 0.0));
+        zclock_sleep(50);
+    }
+    cr_assert(rig_wait_state(&rig, "idle"));
+    double q[4];
+    pose(q);
+    cr_expect(q[0] < 0.85, "at %.3f rad", q[0]);
+    for (int i = 0; i < 400 && q[0] > 0.5; i++) { /* and back */
+        cr_assert(rig_ok(&rig, "{s:s, s:[f, f, f, f]}", "cmd", "jog", "dq_rad_s", -0.5,
+                         0.0, 0.0, 0.0));
+        zclock_sleep(50);
+        pose(q);
+    }
+    cr_assert(rig_wait_state(&rig, "idle"));
+    cr_expect(q[0] < 0.52, "back inside without a fault");
 }
