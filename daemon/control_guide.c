@@ -180,11 +180,11 @@ static bool use_recording(struct request *r)
         return control_refuse(r, "bad_path", "%s", err);
     if (*g->name)
         return teach_recording(r);
-    json_object_update_new(r->out,
-                           json_pack("{s:f, s:i, s:f, s:f, s:b}", "duration_s",
-                                     g->report.duration_s, "points", g->showing->n_points,
-                                     "smoothed_rad", g->report.smoothed_rad, "cutoff_Hz",
-                                     g->report.cutoff_Hz, "complete", !g->is_full));
+    json_object_update_new(
+        r->out,
+        json_pack("{s:f, s:i, s:f, s:f, s:b}", "duration_s", g->report.duration_s,
+                  "points", g->showing->n_points, "smoothed_rad", g->report.smoothed_rad,
+                  "cutoff_Hz", g->report.cutoff_Hz, "complete", !g->recording.is_full));
     return true;
 }
 
@@ -202,7 +202,7 @@ static bool guide_off(struct request *r)
 {
     struct service *s = r->s;
     struct loop_snapshot snap = loop_snapshot(s->loop);
-    const bool has_poses = s->guide.n > 0;
+    const bool has_poses = s->guide.recording.n > 0;
     if (snap.state == STATE_GUIDING || (snap.state == STATE_LIMP && has_poses))
         return begin(r, BUS_VELOCITY, STATE_IDLE, guided);
     if (!has_poses)

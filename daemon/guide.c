@@ -9,19 +9,17 @@
 #include "daemon/service.h"
 #include "daemon/telemetry.h"
 
-enum { WARN_ms = GUIDED_MAX_ms / 5 }; /* left when 80 % are used */
-
 int guide_open(struct service *s)
 {
-    struct guide *g = &s->guide;
-    g->room = GUIDED_MAX_ms * s->cfg->arm.rate_Hz / 1000 + 2;
-    g->points = calloc((size_t)g->room, sizeof(*g->points));
-    return g->points ? 0 : -ENOMEM;
+    struct guided_recording *r = &s->guide.recording;
+    r->room = GUIDED_MAX_ms * s->cfg->arm.rate_Hz / 1000 + 2;
+    r->points = calloc((size_t)r->room, sizeof(*r->points));
+    return r->points ? 0 : -ENOMEM;
 }
 
 void guide_close(struct service *s)
 {
-    free(s->guide.points);
+    free(s->guide.recording.points);
     trajectory_destroy(s->guide.showing);
 }
 
@@ -30,37 +28,24 @@ void guide_begin(struct service *s, const char *name, bool is_replacing)
     struct guide *g = &s->guide;
     trajectory_destroy(g->showing);
     g->showing = NULL;
-    g->n = 0;
-    g->is_warned = g->is_full = false;
+    g->recording.n = 0;
+    g->recording.is_warned = g->recording.is_full = false;
     g->is_replacing = is_replacing;
     snprintf(g->name, sizeof(g->name), "%s", name);
-}
-
-static void take_point(struct service *s, const struct loop_point *p)
-{
-    struct guide *g = &s->guide;
-    const double t_s = 1e-9 * (double)p->t_ns;
-    const double left_s = 1e-3 * GUIDED_MAX_ms - (g->n ? t_s - g->points[0].t_s : 0.0);
-    if (g->is_full || (g->n && t_s <= g->points[g->n - 1].t_s))
-        return;
-    if (left_s <= 0.0 || g->n == g->room) {
-        g->is_full = true;
-        telemetry_event(s, "guide_full", NULL);
-        return;
-    }
-    g->points[g->n].t_s = t_s;
-    memcpy(g->points[g->n++].q_rad, p->q_rad, sizeof(p->q_rad));
-    if (!g->is_warned && left_s < 1e-3 * WARN_ms) {
-        g->is_warned = true;
-        telemetry_event(s, "guide_time", json_pack("{s:f}", "left_s", left_s));
-    }
 }
 
 void guide_drain(struct service *s)
 {
     struct loop_point p;
-    while (loop_point(s->loop, &p))
-        take_point(s, &p);
+    while (loop_point(s->loop, &p)) {
+        enum guided_news news =
+            guided_record(&s->guide.recording, 1e-9 * (double)p.t_ns, p.q_rad);
+        if (news == GUIDED_TIME_RUNS_OUT)
+            telemetry_event(s, "guide_time",
+                            json_pack("{s:f}", "left_s", 0.2e-3 * GUIDED_MAX_ms));
+        else if (news == GUIDED_FULL)
+            telemetry_event(s, "guide_full", NULL);
+    }
 }
 
 static struct guided_limits limits_of(const struct service *s)
@@ -87,7 +72,8 @@ int guide_finish(struct service *s, char *err, size_t err_len)
     memcpy(plan.q_hold_rad, snap.q_rad, sizeof(plan.q_hold_rad));
     memcpy(plan.v_max_rad_s, l.v_max_rad_s, sizeof(plan.v_max_rad_s));
     trajectory_destroy(g->showing);
-    g->showing = guided_showing(g->points, g->n, &l, &g->report, err, err_len);
+    g->showing =
+        guided_showing(g->recording.points, g->recording.n, &l, &g->report, err, err_len);
     struct trajectory_path *path =
         g->showing ? trajectory_plan(g->showing, s->arm, &plan, err, err_len) : NULL;
     trajectory_path_destroy(path);

@@ -12,9 +12,7 @@
 struct service;
 
 struct guide {
-    struct guided_point *points;
-    int n, room;
-    bool is_warned, is_full;
+    struct guided_recording recording;
     char name[SKILL_NAME_LEN]; /* "": only kept */
     bool is_replacing;
     struct trajectory *showing; /* of the last recording; NULL: none */

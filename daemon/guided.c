@@ -25,6 +25,7 @@ static const double HELD_rad = 0.05;    /* of joints that the network does not d
 static const double AT_STOP_rad = 0.02; /* pressed against the end of its range */
 static const double CUTOFF_Hz = 4, CUTOFF_MIN_Hz = 0.7;
 static const double OTHER_rad = 0.1; /* moved further by smoothing: another movement */
+static const double WARN_AT = 0.8;   /* of the longest recording */
 static const double END_WEIGHT = 1e6;
 enum { PAD = 10, REACH = 3 }; /* ticks of rest at either end; half width of the band */
 
@@ -34,6 +35,23 @@ struct grid {
     double tick_s;
     double *raw, *x; /* (dims, n): one joint a row */
 };
+
+enum guided_news guided_record(struct guided_recording *r, double t_s, const float *q_rad)
+{
+    const double used_s = r->n ? t_s - r->points[0].t_s : 0.0;
+    if (r->is_full || (r->n && t_s <= r->points[r->n - 1].t_s))
+        return GUIDED_NOTHING;
+    if (used_s > 1e-3 * GUIDED_MAX_ms || r->n == r->room) {
+        r->is_full = true;
+        return GUIDED_FULL;
+    }
+    r->points[r->n].t_s = t_s;
+    memcpy(r->points[r->n++].q_rad, q_rad, sizeof(r->points->q_rad));
+    if (r->is_warned || used_s < WARN_AT * 1e-3 * GUIDED_MAX_ms)
+        return GUIDED_NOTHING;
+    r->is_warned = true;
+    return GUIDED_TIME_RUNS_OUT;
+}
 
 static double farthest(const struct guided_point *a, const struct guided_point *b, int n)
 {

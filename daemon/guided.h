@@ -7,6 +7,8 @@
 #ifndef DAEMON_GUIDED_H
 #define DAEMON_GUIDED_H
 
+#include <stdbool.h>
+
 #include "daemon/trajectory.h"
 
 /* So that what is trimmed and padded is no longer than a showing may be. */
@@ -16,6 +18,19 @@ struct guided_point {
     double t_s;
     float q_rad[ARM_MAX_JOINTS];
 };
+
+/* Poses as they come in, up to GUIDED_MAX_ms of them. */
+struct guided_recording {
+    struct guided_point *points;
+    int n, room;
+    bool is_warned, is_full;
+};
+
+enum guided_news { GUIDED_NOTHING, GUIDED_TIME_RUNS_OUT, GUIDED_FULL };
+
+/* One pose more, unless it is full or the clock has not gone on; what is new is told once. */
+enum guided_news guided_record(struct guided_recording *r, double t_s,
+                               const float *q_rad);
 
 struct guided_limits {
     int joints, n_free; /* of the arm; the first ones, which the network drives */

@@ -158,3 +158,37 @@ Test(guided, the_longest_recording_is_a_showing_that_can_be_planned)
     cr_expect(r.duration_s > TRAJECTORY_DURATION_MAX_s - 0.5, "%.3f s", r.duration_s);
     trajectory_destroy(t);
 }
+
+Test(guided, a_recording_tells_once_when_four_fifths_are_over_and_once_when_all_is)
+{
+    struct guided_recording r = {.points = points, .room = MOST};
+    const float still[ARM_MAX_JOINTS] = {0};
+    double warned_s = 0, full_s = 0;
+    int told = 0;
+    for (int i = 0; i < 2 * MOST; i++) {
+        const double t_s = (double)i / RATE_Hz;
+        enum guided_news news = guided_record(&r, 1000 + t_s, still);
+        told += news != GUIDED_NOTHING;
+        if (news == GUIDED_TIME_RUNS_OUT)
+            warned_s = t_s;
+        if (news == GUIDED_FULL)
+            full_s = t_s;
+    }
+    cr_expect(eq(int, told, 2));
+    cr_expect(epsilon_eq(dbl, warned_s, 0.8e-3 * GUIDED_MAX_ms, 1.5 / RATE_Hz));
+    cr_expect(epsilon_eq(dbl, full_s, 1e-3 * GUIDED_MAX_ms, 1.5 / RATE_Hz));
+    cr_expect(r.n <= MOST);
+}
+
+Test(guided, a_recording_takes_no_pose_twice_and_none_beyond_its_room)
+{
+    struct guided_recording r = {.points = points, .room = 3};
+    const float still[ARM_MAX_JOINTS] = {0};
+    guided_record(&r, 1.0, still);
+    guided_record(&r, 1.0, still);
+    cr_expect(eq(int, r.n, 1));
+    guided_record(&r, 1.1, still);
+    guided_record(&r, 1.2, still);
+    cr_expect(eq(int, guided_record(&r, 1.3, still), GUIDED_FULL));
+    cr_expect(eq(int, r.n, 3));
+}
