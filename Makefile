@@ -138,6 +138,10 @@ losses: tests ## ten simulated minutes at 500 Hz with lost and spoilt replies
 	@ARMD_LOSS_SECONDS=600 $(BUILD)/tests/run -j1 --verbose=0 \
 	--filter 'robot_bus_chain/lost*'
 
+faults: tests ## every trouble of bus and servos, whatever the arm does (some minutes)
+	@ARMD_BUILD=$(BUILD) ARMD_FAULTS=all $(BUILD)/tests/run -j1 --filter 'scenario_faults/*'
+.PHONY: faults
+
 memcheck: deps-test ## a teaching under valgrind (which knows no AVX-512)
 	@$(MAKE) --no-print-directory -j2 BUILD=build/valgrind ARCH=x86-64-v3 CFLAGS="-O1 -g" all
 	@valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1 \

@@ -98,6 +98,18 @@ static const struct field fields[] = {
      "send the spikes of every tick as well", NULL},
     {"state_dir", FIELD_PATH, AT(state_dir), SIZE(state_dir), "",
      "skills and the state of the chip are kept here; empty: in memory only", NULL},
+    {"safety.following_rad", FIELD_NUMBER, AT(safety.following_rad), 0.01, 3, "0.35",
+     "a moving joint further from its reference is a fault", NULL},
+    {"safety.stall_ms", FIELD_INT, AT(safety.stall_ms), 0, 10000, "400",
+     "a joint that is sent and does not come for so long is a fault; 0: never", NULL},
+    {"safety.load_max", FIELD_NUMBER, AT(safety.load_max), 0.05, 1, "0.97",
+     "load that a joint may carry for long, as a share of its servo's limit", NULL},
+    {"safety.load_ms", FIELD_INT, AT(safety.load_ms), 0, 60000, "1000",
+     "how long it may be more; 0: for ever", NULL},
+    {"safety.bridge_cycles", FIELD_INT, AT(safety.bridge_cycles), 1, 200, "12",
+     "cycles without an answer that are bridged with the last one", NULL},
+    {"safety.temp_warn_C", FIELD_NUMBER, AT(safety.temp_warn_C), 20, 120, "65",
+     "a hotter servo is told of", NULL},
     {"realtime.policy", FIELD_WORD, AT(realtime.policy), 0, 0, "prefer",
      "SCHED_FIFO for the control loop: require, prefer or off", policies},
     {"realtime.priority", FIELD_INT, AT(realtime.priority), 1, 99, "60",
@@ -121,15 +133,15 @@ static const struct field joint_fields[] = {
 enum {
     N_FIELDS = sizeof(fields) / sizeof(fields[0]),
     N_JOINT_FIELDS = sizeof(joint_fields) / sizeof(joint_fields[0]),
-    N_SECTIONS = 9,
+    N_SECTIONS = 10,
     N_NAMES_MAX = 16
 };
 _Static_assert(sizeof(fields) / sizeof(fields[0]) <= CONFIG_KEYS_MAX,
                "struct config has a bit and a line for each");
 
-static const char *const sections[N_SECTIONS] = {"arm",       "network",  "pcm",
-                                                 "learning",  "control",  "guide",
-                                                 "telemetry", "realtime", "state_dir"};
+static const char *const sections[N_SECTIONS] = {
+    "arm",   "network",   "pcm",    "learning", "control",
+    "guide", "telemetry", "safety", "realtime", "state_dir"};
 
 const struct field *config_field(int k)
 {

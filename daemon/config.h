@@ -80,6 +80,10 @@ struct config {
         int rate_Hz;
         bool spikes;
     } telemetry;
+    struct {
+        double following_rad, load_max, temp_warn_C;
+        int stall_ms, load_ms, bridge_cycles;
+    } safety;                        /* when a doubt becomes a fault, see loop.h */
     char state_dir[CONFIG_PATH_LEN]; /* "": nothing outlives the process */
     struct {
         enum config_policy policy;

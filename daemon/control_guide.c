@@ -252,6 +252,8 @@ bool control_guide(struct request *r)
     return guide_off(r);
 }
 
+static const int64_t REVIVE_ns = 2000000000; /* between two restarts of servos */
+
 static void torque_is_back(struct service *s, const char *err)
 {
     struct request r = reopen(s);
@@ -263,7 +265,14 @@ static void torque_is_back(struct service *s, const char *err)
 bool control_reset_torque(struct request *r)
 {
     struct loop_snapshot snap = loop_snapshot(r->s->loop);
-    const bool is_away = snap.mode != BUS_VELOCITY && snap.has_bus;
-    return is_away && !r->s->change.is_on &&
+    const int64_t now_ns = zclock_usecs() * 1000;
+    bool is_ill = false;
+    for (int k = 0; k < r->s->cfg->arm.n_joints; k++)
+        is_ill = is_ill || snap.error[k];
+    if (is_ill && now_ns - r->s->revived_ns < REVIVE_ns)
+        is_ill = false; /* servos are not restarted all the time */
+    if (is_ill)
+        r->s->revived_ns = now_ns;
+    return (is_ill || snap.mode != BUS_VELOCITY) && snap.has_bus && !r->s->change.is_on &&
            begin(r, BUS_VELOCITY, STATE_IDLE, torque_is_back);
 }

@@ -30,6 +30,19 @@ bool control_hello(struct request *r)
     return true;
 }
 
+/* {joint: words} of those that are not well */
+static json_t *servo_errors(const struct service *s, const struct loop_snapshot *snap)
+{
+    char words[160];
+    json_t *out = json_object();
+    for (int k = 0; k < s->cfg->arm.n_joints; k++)
+        if (snap->error[k])
+            json_object_set_new(
+                out, s->cfg->arm.joints[k].name,
+                json_string(bus_error_words(snap->error[k], words, sizeof(words))));
+    return out;
+}
+
 bool control_status(struct request *r)
 {
     static const char *const torque[] = {
@@ -51,6 +64,7 @@ bool control_status(struct request *r)
                                     (json_int_t)snap.overruns, "missed_replies",
                                     (json_int_t)snap.missed_replies),
                           "chip", control_chip_summary(s)));
+    json_object_set_new(r->out, "servo_errors", servo_errors(s, &snap));
     json_object_set_new(r->out, "torque", json_string(torque[snap.mode]));
     json_object_set_new(r->out, "jogging", json_boolean(snap.is_jogging));
     json_object_set_new(r->out, "skill",

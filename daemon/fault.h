@@ -23,20 +23,28 @@ enum arm_state {
 const char *arm_state_name(enum arm_state state);
 
 enum fault {
-    FAULT_BUS_LOST,       /* the port is gone */
-    FAULT_STALE_SAMPLE,   /* servos stopped answering */
-    FAULT_SERVO_ERROR,    /* a servo latched a hardware error */
-    FAULT_POSITION_LIMIT, /* a joint is outside its range */
-    FAULT_FOLLOWING,      /* the arm does not do what it is told */
-    FAULT_OVERRUN_BURST,  /* the loop lost half of its cycles for a second */
-    FAULT_GUARD_LOST,     /* nobody would stop the servos if armd died */
-    FAULT_GUARD_STOPPED,  /* armguard has stopped them: armd was frozen */
-    FAULT_NETWORK,        /* the network's output is not a finite number */
+    FAULT_BUS_LOST,        /* the port is gone */
+    FAULT_STALE_SAMPLE,    /* servos stopped answering */
+    FAULT_SERVO_ERROR,     /* a servo latched a hardware error */
+    FAULT_SERVO_RESTARTED, /* a servo started again by itself: limp */
+    FAULT_POSITION_JUMP,   /* a reading that no joint can have */
+    FAULT_POSITION_LIMIT,  /* a joint is outside its range */
+    FAULT_FOLLOWING,       /* the arm does not do what it is told */
+    FAULT_STALL,           /* a joint is sent and does not come */
+    FAULT_OVERLOAD,        /* a joint pushes at its limit for too long */
+    FAULT_OVERRUN_BURST,   /* the loop lost half of its cycles for a second */
+    FAULT_GUARD_LOST,      /* nobody would stop the servos if armd died */
+    FAULT_GUARD_STOPPED,   /* armguard has stopped them: armd was frozen */
+    FAULT_NETWORK,         /* the network's output is not a finite number */
     N_FAULTS
 };
 
+/* What it is called, what it means, what the loop does at once, and how to leave it.  reaction_ms:
+ * from the cause to the first command of the stop, at most, at 200 Hz and with the thresholds
+ * as they are shipped. */
 struct fault_entry {
-    const char *name, *cause, *way_out;
+    const char *name, *cause, *reaction, *way_out;
+    int reaction_ms;
 };
 const struct fault_entry *fault_entry(enum fault fault);
 

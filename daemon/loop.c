@@ -45,6 +45,7 @@ static void publish_snapshot(struct loop *l)
     out->is_jogging = loop_jog_is_on(l);
     for (int k = 0; k < l->p.joints; k++)
         out->q_rad[k] = (double)l->sample.q_rad[k];
+    memcpy(out->error, l->sample.error, sizeof(out->error));
     if (l->bus)
         out->missed_replies = bus_counters(l->bus).missed;
     atomic_store_explicit(&l->sequence, s + 2, memory_order_release);

@@ -15,6 +15,15 @@
 
 enum loop_policy { LOOP_RT_REQUIRE, LOOP_RT_PREFER, LOOP_RT_OFF };
 
+/* When a doubt becomes a fault: configuration, section safety. */
+struct loop_safety {
+    double following_rad;       /* from the reference, while moving */
+    int stall_ms;               /* 0: off */
+    double load_max;            /* share of a servo's limit */
+    int load_ms, bridge_cycles; /* 0: off; lost samples that are bridged */
+    double temp_warn_C;
+};
+
 struct loop_params {
     int joints;    /* of the arm; the network drives the first ones */
     int rate_Hz;   /* servo cycles */
@@ -22,9 +31,10 @@ struct loop_params {
     float v_max_rad_s[ARM_MAX_JOINTS], a_max_rad_s2[ARM_MAX_JOINTS];
     float lo_rad[ARM_MAX_JOINTS], hi_rad[ARM_MAX_JOINTS];
     struct loop_settings settings; /* at the start; COMMAND_SETTINGS changes them */
-    bool is_limp_at_end;           /* torque off when the loop is destroyed */
-    int64_t watchdog_ns;           /* silence after which the servos stop themselves */
-    int n_net;                     /* joints that the network drives */
+    struct loop_safety safety;
+    bool is_limp_at_end; /* torque off when the loop is destroyed */
+    int64_t watchdog_ns; /* silence after which the servos stop themselves */
+    int n_net;           /* joints that the network drives */
     double gravity;      /* share of the computed weight that is carried while guiding */
     struct guard *guard; /* to beat for; not owned; NULL: none */
     enum loop_policy policy;

@@ -57,6 +57,7 @@ static void settle(struct loop *l, int64_t now_ns)
         l->state == STATE_FAULT || l->state == STATE_ESTOP || l->state == STATE_STOPPING;
     l->is_returning = false;
     loop_motion_meet(l);
+    loop_watch_begin(l);
     if (!is_latched)
         loop_motion_set_state(l, l->after_return, now_ns);
     l->is_back = true;

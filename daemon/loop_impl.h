@@ -27,6 +27,15 @@ struct jog {
     bool is_ramping;  /* the ramp in progress ends it */
 };
 
+/* What is looked at over some time. */
+struct loop_watch {
+    int64_t sample_ns;               /* of the sample before */
+    double q_rad[ARM_MAX_JOINTS];    /* and its pose */
+    double loaded_s[ARM_MAX_JOINTS]; /* how long at more than the load that is allowed */
+    double window_s, from_rad[ARM_MAX_JOINTS], sent_rad[ARM_MAX_JOINTS]; /* of a stall */
+    uint32_t hot; /* bit k: joint k was told of */
+};
+
 struct loop {
     struct loop_params p;
     struct arm *arm;
@@ -64,6 +73,7 @@ struct loop {
     double offset_rad[ARM_MAX_JOINTS]; /* of this run from the taught start */
     bool is_play_next; /* the move in progress leads to the start of a skill */
     struct run_sums sums;
+    struct loop_watch watch;
     float cmd_rad_s[ARM_MAX_JOINTS];
     double ref_rad[ARM_MAX_JOINTS];
     bool is_ending; /* COMMAND_EXIT was seen */
@@ -96,6 +106,11 @@ void loop_motion_stop(struct loop *l, enum arm_state after, int64_t now_ns);
 void loop_jog_command(struct loop *l, const struct loop_jog *jog, int64_t now_ns);
 void loop_jog_follow(struct loop *l, int64_t now_ns, float *want_rad_s);
 bool loop_jog_is_on(const struct loop *l);
+
+/* The sample of this cycle, or that there is none, against what is allowed; begin: with the
+ * sample of now nothing is compared. */
+void loop_watch_sample(struct loop *l, int64_t now_ns);
+void loop_watch_begin(struct loop *l);
 
 /* The arm is where it was measured: holds that, at rest. */
 void loop_motion_meet(struct loop *l);

@@ -61,6 +61,7 @@ enum loop_event_type {
     EVENT_BUS_DROPPED, /* bus: to be closed and opened again */
     EVENT_RUN_DONE,    /* run */
     EVENT_MOVE_DONE,
+    EVENT_HOT,         /* joint, value: its temperature is above the warning */
     EVENT_JOG_TIMEOUT, /* whoever jogs has fallen silent: the arm comes to rest */
     EVENT_BUS_LENT,    /* bus: answers COMMAND_LEND */
     EVENT_BUS_BACK,    /* faults: answers COMMAND_RETURN when a sample has come */
@@ -119,6 +120,7 @@ struct loop_snapshot {
     uint32_t faults;
     bool has_bus;
     double q_rad[ARM_MAX_JOINTS];
+    uint8_t error[ARM_MAX_JOINTS]; /* BUS_ERROR_ bits of the servos */
     uint64_t cycles, overruns, missed_replies;
     enum bus_mode mode;
     bool is_jogging;  /* or coming to rest after it: the next jog is welcome */

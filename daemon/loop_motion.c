@@ -10,11 +10,8 @@
 
 #include "daemon/loop_impl.h"
 
-static const double OUTSIDE_rad = 0.05;   /* measured so far out of range: a fault */
-static const double FOLLOWING_rad = 0.35; /* further than any healthy servo lags */
-static const double AT_START_rad = 0.01;  /* near enough to begin a skill */
-static const float REST_rad_s = 1e-4f;    /* a command below is rest */
-enum { STALE_CYCLES = 12 };               /* bridged silently: lost replies happen */
+static const double AT_START_rad = 0.01; /* near enough to begin a skill */
+static const float REST_rad_s = 1e-4f;   /* a command below is rest */
 
 void loop_motion_set_state(struct loop *l, enum arm_state to, int64_t now_ns)
 {
@@ -117,11 +114,13 @@ static uint32_t remaining_faults(const struct loop *l)
     uint32_t left = 0;
     if (!l->bus && !l->is_lent)
         left |= fault_bit(FAULT_BUS_LOST);
-    else if (!l->has_sample || l->cycles_without_sample > STALE_CYCLES)
+    else if (!l->has_sample || l->cycles_without_sample > l->p.safety.bridge_cycles)
         left |= fault_bit(FAULT_STALE_SAMPLE);
     for (int k = 0; k < l->p.joints; k++)
         if (l->bus && l->sample.error[k])
-            left |= fault_bit(FAULT_SERVO_ERROR);
+            left |=
+                fault_bit(l->sample.error[k] & BUS_ERROR_RESTARTED ? FAULT_SERVO_RESTARTED
+                                                                   : FAULT_SERVO_ERROR);
     if (l->p.guard && !guard_is_watching(l->p.guard))
         left |= fault_bit(FAULT_GUARD_LOST);
     return left;
@@ -280,30 +279,8 @@ static void follow(struct loop *l, int64_t now_ns, float *want)
         want[k] = (float)(dq[k] + gain * error);
         if (!isfinite(want[k]))
             loop_motion_fault(l, FAULT_NETWORK, k, 0.0);
-        else if (fabs(error) > FOLLOWING_rad && l->motion != MOTION_HOLD)
+        else if (fabs(error) > l->p.safety.following_rad && l->motion != MOTION_HOLD)
             loop_motion_fault(l, FAULT_FOLLOWING, k, error);
-    }
-}
-
-/* A joint that was led out of its range by hand may come back, but not go further. */
-static bool is_outside(const struct loop *l, int k, double q_rad)
-{
-    return q_rad < fmin((double)l->p.lo_rad[k], l->begun_rad[k]) - OUTSIDE_rad ||
-           q_rad > fmax((double)l->p.hi_rad[k], l->begun_rad[k]) + OUTSIDE_rad;
-}
-
-static void check_sample(struct loop *l)
-{
-    if (l->cycles_without_sample > STALE_CYCLES && l->bus && l->has_sample)
-        loop_motion_fault(l, FAULT_STALE_SAMPLE, -1, l->cycles_without_sample);
-    if (!l->is_new)
-        return;
-    for (int k = 0; k < l->p.joints; k++) {
-        double q = (double)l->sample.q_rad[k];
-        if (l->sample.error[k])
-            loop_motion_fault(l, FAULT_SERVO_ERROR, k, l->sample.error[k]);
-        if (l->state == STATE_RUNNING && is_outside(l, k, q))
-            loop_motion_fault(l, FAULT_POSITION_LIMIT, k, q);
     }
 }
 
@@ -327,6 +304,7 @@ static void meet_arm(struct loop *l, int64_t now_ns)
 {
     l->has_sample = true;
     loop_motion_meet(l);
+    loop_watch_begin(l);
     if (!l->has_met && l->faults == fault_bit(FAULT_BUS_LOST)) {
         l->faults = 0; /* nothing happened yet: armd was only waiting for its arm */
         loop_motion_set_state(l, STATE_IDLE, now_ns);
@@ -339,7 +317,7 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
     float want[ARM_MAX_JOINTS] = {0};
     if (l->is_new && !l->has_sample)
         meet_arm(l, now_ns);
-    check_sample(l);
+    loop_watch_sample(l, now_ns);
     loop_guide_cycle(l, now_ns);
     if (!l->has_sample || !l->bus)
         return;
@@ -350,7 +328,7 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
         end_motion(l, now_ns);
     if (l->motion == MOTION_JOG)
         loop_jog_follow(l, now_ns, want);
-    else if (is_under_control && l->cycles_without_sample <= STALE_CYCLES)
+    else if (is_under_control && l->cycles_without_sample <= l->p.safety.bridge_cycles)
         follow(l, now_ns, want);
     if (l->state == STATE_ESTOP || l->state == STATE_FAULT) {
         memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));

@@ -42,6 +42,7 @@ struct service {
     struct skill *running;          /* accepted or in motion; NULL: none */
     struct watch watch;             /* armguard's care for the bus */
     struct bus *old_bus;            /* dropped by the loop, to be closed */
+    int64_t revived_ns;             /* when servos were last restarted by a reset */
     int64_t retry_ns;               /* when to try the port again */
     char bus_err[256];              /* why the port cannot be opened */
     zlist_t *resets;                /* struct pending waiting for the loop's word */

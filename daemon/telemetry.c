@@ -132,6 +132,17 @@ static json_t *run_json(const struct loop_run *r)
                      r->network_rmse_mm, "overruns", (json_int_t)r->overruns);
 }
 
+/* what a servo says of itself, when that is the fault */
+static json_t *servo_words(const struct loop_event *e)
+{
+    char words[160];
+    const bool is_servo =
+        e->fault == FAULT_SERVO_ERROR || e->fault == FAULT_SERVO_RESTARTED;
+    return is_servo
+               ? json_string(bus_error_words((uint8_t)e->value, words, sizeof(words)))
+               : json_null();
+}
+
 void telemetry_loop_event(struct service *s, const struct loop_event *e)
 {
     const struct fault_entry *f = fault_entry(e->fault);
@@ -143,9 +154,15 @@ void telemetry_loop_event(struct service *s, const struct loop_event *e)
         return;
     case EVENT_FAULT:
         telemetry_event(s, "fault",
-                        json_pack("{s:s, s:s, s:s, s:s, s:f}", "fault", f->name, "cause",
-                                  f->cause, "way_out", f->way_out, "joint",
-                                  joint_name(s, e->joint), "value", e->value));
+                        json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:o}", "fault", f->name,
+                                  "cause", f->cause, "reaction", f->reaction, "way_out",
+                                  f->way_out, "joint", joint_name(s, e->joint), "value",
+                                  e->value, "servo", servo_words(e)));
+        return;
+    case EVENT_HOT:
+        telemetry_event(s, "hot",
+                        json_pack("{s:s, s:f}", "joint", joint_name(s, e->joint),
+                                  "temp_C", e->value));
         return;
     case EVENT_RUN_DONE:
         telemetry_event(s, "run_done", run_json(&e->run));

@@ -49,6 +49,9 @@ static void open_bus(const struct worker_params *p, struct job *job)
 
 static void set_mode(struct job *job)
 {
+    const bool is_torque = job->mode == BUS_VELOCITY; /* comes back: to all of them */
+    if (is_torque)
+        bus_clear_errors(job->bus); /* what stays wrong, the next samples tell */
     const int rc = bus_set_mode(job->bus, job->mode);
     if (rc == 0)
         return;

@@ -74,7 +74,9 @@ static bool take_reply(struct bus *b, const struct bus_answer *a)
         return false;
     b->counters.replies++;
     b->sample.lost[k] = 0;
-    if (k <= b->last)
+    if (k == b->last) /* the same again: an answer that came twice */
+        return false;
+    if (k < b->last)
         b->seen = 0;
     b->seen |= 1u << k;
     b->last = k;

@@ -1,0 +1,131 @@
+/* loop_watch.c - does the arm do what it is told, and is it well?  Every doubt is a fault of the
+ * table in fault.c; the thresholds are the configuration's section `safety`.
+ *
+ * A stall is told from lag by way, not by speed: in each window of stall_ms a joint has to
+ * come at least a fifth as far as it was sent.  A wrapped or damaged reading is told from a
+ * fast joint by what the joint's limits allow between two samples.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "daemon/loop_impl.h"
+
+static const double OUTSIDE_rad = 0.05; /* measured so far out of range: a fault */
+static const double JUMP_rad = 0.3; /* and twice the way at full speed: no joint does */
+static const double STALL_SHARE = 0.2, STALL_rad = 0.02; /* of the way, and sent so far */
+
+/* A joint that was led out of its range by hand may come back, but not go further. */
+static bool is_outside(const struct loop *l, int k, double q_rad)
+{
+    return q_rad < fmin((double)l->p.lo_rad[k], l->begun_rad[k]) - OUTSIDE_rad ||
+           q_rad > fmax((double)l->p.hi_rad[k], l->begun_rad[k]) + OUTSIDE_rad;
+}
+
+static void check_error(struct loop *l, int k)
+{
+    const uint8_t error = l->sample.error[k];
+    if (error & BUS_ERROR_RESTARTED)
+        loop_motion_fault(l, FAULT_SERVO_RESTARTED, k, error);
+    else if (error)
+        loop_motion_fault(l, FAULT_SERVO_ERROR, k, error);
+}
+
+static void check_jump(struct loop *l, int k, double q_rad, double dt_s)
+{
+    const double way = fabs(q_rad - l->watch.q_rad[k]);
+    if (way > JUMP_rad + 2.0 * (double)l->p.v_max_rad_s[k] * dt_s)
+        loop_motion_fault(l, FAULT_POSITION_JUMP, k, way);
+}
+
+static void check_load(struct loop *l, int k, double dt_s)
+{
+    double *held_s = &l->watch.loaded_s[k];
+    const bool is_much = fabs((double)l->sample.load[k]) > l->p.safety.load_max;
+    *held_s = is_much ? *held_s + dt_s : 0.0;
+    if (l->p.safety.load_ms > 0 && 1e3 * *held_s > l->p.safety.load_ms)
+        loop_motion_fault(l, FAULT_OVERLOAD, k, (double)l->sample.load[k]);
+}
+
+static void check_stall(struct loop *l, int k, double q_rad, double dt_s)
+{
+    struct loop_watch *w = &l->watch;
+    w->sent_rad[k] += (double)l->cmd_rad_s[k] * dt_s;
+    if (1e3 * w->window_s < l->p.safety.stall_ms)
+        return;
+    const double sent = w->sent_rad[k];
+    const double came = (q_rad - w->from_rad[k]) * (sent < 0.0 ? -1.0 : 1.0);
+    if (fabs(sent) > STALL_rad && came < STALL_SHARE * fabs(sent))
+        loop_motion_fault(l, FAULT_STALL, k, came);
+    w->sent_rad[k] = 0.0;
+    w->from_rad[k] = q_rad;
+}
+
+static void forget_window(struct loop_watch *w, const struct bus_sample *s, int n)
+{
+    w->window_s = 0.0;
+    for (int k = 0; k < n; k++) {
+        w->sent_rad[k] = 0.0;
+        w->from_rad[k] = (double)s->q_rad[k];
+    }
+}
+
+static void watch_motion(struct loop *l, double dt_s)
+{
+    struct loop_watch *w = &l->watch;
+    if (l->state != STATE_RUNNING || l->p.safety.stall_ms <= 0) {
+        forget_window(w, &l->sample, l->p.joints);
+        return;
+    }
+    w->window_s += dt_s;
+    for (int k = 0; k < l->p.joints; k++)
+        check_stall(l, k, (double)l->sample.q_rad[k], dt_s);
+    if (1e3 * w->window_s >= l->p.safety.stall_ms)
+        w->window_s = 0.0;
+}
+
+/* The hottest joint is told of once, and again after it has cooled by 5 K. */
+static void watch_heat(struct loop *l, int64_t now_ns)
+{
+    for (int k = 0; k < l->p.joints; k++) {
+        const double hot = (double)l->sample.temp_C[k] - l->p.safety.temp_warn_C;
+        const uint32_t bit = 1u << k;
+        if (hot > 0.0 && !(l->watch.hot & bit))
+            loop_post(l, &(struct loop_event){.type = EVENT_HOT,
+                                              .t_ns = now_ns,
+                                              .joint = k,
+                                              .value = (double)l->sample.temp_C[k]});
+        l->watch.hot = hot > 0.0    ? l->watch.hot | bit
+                       : hot < -5.0 ? l->watch.hot & ~bit
+                                    : l->watch.hot;
+    }
+}
+
+void loop_watch_begin(struct loop *l)
+{
+    l->watch = (struct loop_watch){.hot = l->watch.hot, .sample_ns = l->sample.t_ns};
+    for (int k = 0; k < l->p.joints; k++)
+        l->watch.q_rad[k] = (double)l->sample.q_rad[k];
+    forget_window(&l->watch, &l->sample, l->p.joints);
+}
+
+void loop_watch_sample(struct loop *l, int64_t now_ns)
+{
+    struct loop_watch *w = &l->watch;
+    if (l->cycles_without_sample > l->p.safety.bridge_cycles && l->bus && l->has_sample)
+        loop_motion_fault(l, FAULT_STALE_SAMPLE, -1, l->cycles_without_sample);
+    if (!l->is_new)
+        return;
+    const double dt_s = loop_seconds(w->sample_ns, l->sample.t_ns);
+    for (int k = 0; k < l->p.joints; k++) {
+        const double q = (double)l->sample.q_rad[k];
+        check_error(l, k);
+        check_jump(l, k, q, dt_s);
+        check_load(l, k, dt_s);
+        if (l->state == STATE_RUNNING && is_outside(l, k, q))
+            loop_motion_fault(l, FAULT_POSITION_LIMIT, k, q);
+        w->q_rad[k] = q;
+    }
+    watch_motion(l, dt_s);
+    watch_heat(l, now_ns);
+    w->sample_ns = l->sample.t_ns;
+}
