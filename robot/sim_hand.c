@@ -7,7 +7,8 @@
 
 #include <math.h>
 
-static const double HAND_rad_s = 31; /* 5 Hz: a firm grip */
+static const double HAND_rad_s = 31;  /* 5 Hz: a firm grip */
+static const double HAND_SHARE = 0.5; /* of the motor's torque: servos that hold win */
 
 static double pose(const struct sim_hand *h, int k, double now_s)
 {
@@ -39,7 +40,9 @@ void sim_hand_push(const struct sim_hand *h, const struct plant *plant, double n
 {
     for (int k = 0; k < plant_joints(plant) && h->is_on; k++) {
         const double off_rad = pose(h, k, now_s) - plant_q_rad(plant, k);
-        tau_Nm[k] += plant_inertia_kgm2(plant, k) * HAND_rad_s *
-                     (HAND_rad_s * off_rad - 2 * plant_dq_rad_s(plant, k));
+        const double wish_Nm = plant_inertia_kgm2(plant, k) * HAND_rad_s *
+                               (HAND_rad_s * off_rad - 2 * plant_dq_rad_s(plant, k));
+        const double most_Nm = HAND_SHARE * plant_tau_max_Nm(plant, k);
+        tau_Nm[k] += fmin(fmax(wish_Nm, -most_Nm), most_Nm);
     }
 }
