@@ -11,6 +11,7 @@
  */
 #include "daemon/guided.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <lapacke.h> /* dpbsv: banded Cholesky */
 #include <math.h>
@@ -244,8 +245,9 @@ struct trajectory *guided_showing(const struct guided_point *points, int n,
         return NULL;
     struct grid g = {.dims = limits->n_free, .tick_s = limits->tick_s};
     g.n = (int)ceil((points[last].t_s - points[first].t_s) / g.tick_s) + 1 + 2 * PAD;
-    g.raw = malloc((size_t)g.n * g.dims * sizeof(*g.raw));
-    g.x = malloc((size_t)g.n * g.dims * sizeof(*g.x));
+    assert(g.dims > 0);
+    g.raw = calloc((size_t)g.n * g.dims, sizeof(*g.raw));
+    g.x = calloc((size_t)g.n * g.dims, sizeof(*g.x));
     *report = (struct guided_report){.duration_s = (g.n - 1) * g.tick_s};
     if (g.raw && g.x) {
         fill(&g, points, first, last);
