@@ -163,6 +163,8 @@ static bool teach_recording(struct request *r)
 {
     const struct guide *g = &r->s->guide;
     char err[256];
+    if (!control_check_new_name(r, g->name, g->is_replacing)) /* taught meanwhile? */
+        return false;
     struct trajectory *copy =
         trajectory_create(SPACE_JOINT, g->showing->n_points, g->showing->dims,
                           g->showing->t_s, 0, g->showing->x, err, sizeof(err));
