@@ -24,6 +24,13 @@ static void finish(struct service *s)
     c.done(s, *c.err ? c.err : NULL);
 }
 
+void mode_warn(struct service *s, const char *err)
+{
+    (void)s;
+    if (err)
+        fprintf(stderr, "armd: warning: the arm may be without torque: %s\n", err);
+}
+
 static void set_mode(struct service *s, struct bus *bus)
 {
     struct job *job = job_new(JOB_SET_MODE, service_time_s(s));

@@ -33,6 +33,9 @@ struct mode_change {
 bool mode_begin(struct service *s, enum bus_mode mode, enum arm_state to, mode_done done,
                 struct pending *request);
 
+/* For done when nobody has asked: a warning, when torque may be off. */
+void mode_warn(struct service *s, const char *err);
+
 /* What the loop and the worker have to say to it. */
 void mode_take_event(struct service *s, const struct loop_event *e);
 void mode_take_job(struct service *s, struct job *job);

@@ -265,13 +265,6 @@ static void end_loop(struct service *s)
     s->ending = ENDING_LOOP;
 }
 
-static void braced(struct service *s, const char *err)
-{
-    (void)s;
-    if (err)
-        fprintf(stderr, "armd: warning: the arm may be without torque: %s\n", err);
-}
-
 /* SIGTERM: come to rest, park when configured, then end the loop */
 static void end_step(struct service *s)
 {
@@ -286,7 +279,7 @@ static void end_step(struct service *s)
     struct loop_snapshot snap = loop_snapshot(s->loop);
     if (snap.mode != BUS_VELOCITY && snap.has_bus && !s->has_braced &&
         s->cfg->arm.on_exit != ON_EXIT_LIMP) {
-        s->has_braced = mode_begin(s, BUS_VELOCITY, STATE_IDLE, braced, NULL);
+        s->has_braced = mode_begin(s, BUS_VELOCITY, STATE_IDLE, mode_warn, NULL);
         return;
     }
     enum arm_state state = service_state(s, &snap);
