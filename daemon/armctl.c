@@ -168,6 +168,18 @@ static int act_config(struct client *c, const struct verb *verb, int n, char **a
     return armctl_config(c);
 }
 
+static int act_arm(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)verb, (void)n, (void)args;
+    return armctl_arm(c);
+}
+
+static int act_scan(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)verb;
+    return armctl_scan(c, n ? args[0] : NULL);
+}
+
 static int act_plot(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)c, (void)verb, (void)n;
@@ -192,6 +204,8 @@ static const struct verb verbs[] = {
     {"forget", 1, 1, act_simple, LEARN_TIMEOUT_ms},
     {"export", 2, 2, act_file, LEARN_TIMEOUT_ms},
     {"import", 1, 2, act_file, LEARN_TIMEOUT_ms},
+    {"arm", 0, 0, act_arm, LEARN_TIMEOUT_ms},
+    {"scan", 0, 1, act_scan, 0},
     {"config", 0, 0, act_config, REPLY_TIMEOUT_ms},
     {"calibrate", 0, 0, act_simple, LEARN_TIMEOUT_ms},
     {"chip", 0, 0, act_simple, LEARN_TIMEOUT_ms},

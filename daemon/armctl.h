@@ -71,6 +71,10 @@ int armctl_limp(struct client *c, const char *word, bool has_hands_on);
 /* The verb jog: keys of the terminal move the arm as long as they are held. */
 int armctl_jog(struct client *c);
 
+/* The verbs arm, and scan (path NULL: all ports), which works without armd. */
+int armctl_arm(struct client *c);
+int armctl_scan(struct client *c, const char *path);
+
 /* The verb config: what armd understands its file to say. */
 int armctl_config(struct client *c);
 

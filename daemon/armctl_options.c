@@ -20,6 +20,7 @@ static const char usage[] =
     "  limp on [--hands-on] | limp off       torque off, on again\n"
     "  skill NAME | forget NAME | calibrate\n"
     "  export NAME FILE | import FILE [NAME] [--replace]    skills as files, by armd\n"
+    "  arm | scan [PORT]                     registers of all servos | ports and servos\n"
     "  monitor                               telemetry as it comes\n"
     "  record FILE.jsonl [--seconds S | --until-run-done]\n"
     "  plot RUN.jsonl OUT.png\n"

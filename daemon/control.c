@@ -131,6 +131,7 @@ static const struct {
                 {"jog", control_jog},
                 {"limp", control_limp},
                 {"guide", control_guide},
+                {"arm", control_arm},
                 {"skills", control_skills},
                 {"forget", control_forget},
                 {"export", control_export},

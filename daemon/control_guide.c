@@ -51,7 +51,7 @@ bool control_jog(struct request *r)
 }
 
 /* The request of a change of mode that is through, as if it had come just now. */
-static struct request reopen(struct service *s)
+struct request control_reopen(struct service *s)
 {
     struct pending *p = s->change.request;
     struct request r = {.s = s, .out = json_pack("{s:b}", "ok", 1)};
@@ -65,14 +65,14 @@ static struct request reopen(struct service *s)
 
 static void answer_change(struct service *s, const char *err)
 {
-    struct request r = reopen(s);
+    struct request r = control_reopen(s);
     if (err)
         control_refuse(&r, "mode", "%s", err);
     control_finish(&r);
 }
 
-static bool begin(struct request *r, enum bus_mode mode, enum arm_state to,
-                  mode_done done)
+bool control_begin_change(struct request *r, enum bus_mode mode, enum arm_state to,
+                          mode_done done)
 {
     struct pending *p = control_pend(r);
     if (p && mode_begin(r->s, mode, to, done, p))
@@ -109,14 +109,14 @@ bool control_limp(struct request *r)
         if (snap.state != STATE_LIMP)
             return control_refuse(r, "not_limp", "the arm is %s, not limp",
                                   arm_state_name(service_state(r->s, &snap)));
-        return begin(r, BUS_VELOCITY, STATE_IDLE, answer_change);
+        return control_begin_change(r, BUS_VELOCITY, STATE_IDLE, answer_change);
     }
     if (!control_check_free(r, &snap))
         return false;
     if (guide_would_fall(r->s, snap.q_rad, who, sizeof(who)) &&
         !json_is_true(json_object_get(r->in, "hands_on")))
         return control_refuse(r, "would_fall", lets_fall, who);
-    return begin(r, BUS_LIMP, STATE_LIMP, answer_change);
+    return control_begin_change(r, BUS_LIMP, STATE_LIMP, answer_change);
 }
 
 /* How guiding is done here, when it can be; false after refusing. */
@@ -135,7 +135,7 @@ static bool choose_mode(struct request *r, enum bus_mode *mode)
 
 static void guiding(struct service *s, const char *err)
 {
-    struct request r = reopen(s);
+    struct request r = control_reopen(s);
     struct loop_snapshot snap = loop_snapshot(s->loop);
     char who[256];
     const bool is_float = s->cfg->guide.mode == GUIDE_FLOAT;
@@ -153,7 +153,7 @@ static bool guide_on(struct request *r, const char *name, bool is_replacing)
     struct loop_snapshot snap;
     enum bus_mode mode;
     if (!control_check_free(r, &snap) || !choose_mode(r, &mode) ||
-        !begin(r, mode, STATE_GUIDING, guiding))
+        !control_begin_change(r, mode, STATE_GUIDING, guiding))
         return false;
     guide_begin(r->s, name, is_replacing);
     return true;
@@ -192,7 +192,7 @@ static bool use_recording(struct request *r)
 
 static void guided(struct service *s, const char *err)
 {
-    struct request r = reopen(s);
+    struct request r = control_reopen(s);
     if (err)
         control_refuse(&r, "mode", "%s", err);
     else
@@ -206,7 +206,7 @@ static bool guide_off(struct request *r)
     struct loop_snapshot snap = loop_snapshot(s->loop);
     const bool has_poses = s->guide.recording.n > 0;
     if (snap.state == STATE_GUIDING || (snap.state == STATE_LIMP && has_poses))
-        return begin(r, BUS_VELOCITY, STATE_IDLE, guided);
+        return control_begin_change(r, BUS_VELOCITY, STATE_IDLE, guided);
     if (!has_poses)
         return control_refuse(r, "not_guiding",
                               "nothing was recorded; guide on comes first");
@@ -258,7 +258,7 @@ static const int64_t REVIVE_ns = 2000000000; /* between two restarts of servos *
 
 static void torque_is_back(struct service *s, const char *err)
 {
-    struct request r = reopen(s);
+    struct request r = control_reopen(s);
     (void)err; /* what is wrong is in the sample, and the loop says so */
     control_send_reset(&r);
     control_finish(&r);
@@ -276,5 +276,5 @@ bool control_reset_torque(struct request *r)
     if (is_ill)
         r->s->revived_ns = now_ns;
     return (is_ill || snap.mode != BUS_VELOCITY) && snap.has_bus && !r->s->change.is_on &&
-           begin(r, BUS_VELOCITY, STATE_IDLE, torque_is_back);
+           control_begin_change(r, BUS_VELOCITY, STATE_IDLE, torque_is_back);
 }

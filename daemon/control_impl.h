@@ -63,6 +63,12 @@ bool control_teach_trajectory(struct request *r, const char *name, bool is_repla
 bool control_send_reset(struct request *r);
 bool control_reset_torque(struct request *r);
 
+/* The request waits for another mode of the servos, where `to` is the state then; done ends it,
+ * with the request as control_reopen gives it back.  False after refusing. */
+bool control_begin_change(struct request *r, enum bus_mode mode, enum arm_state to,
+                          mode_done done);
+struct request control_reopen(struct service *s);
+
 /* Cores, writes and reads, for status; all of it, for chip. */
 json_t *control_chip_summary(const struct service *s);
 void control_add_chip(const struct service *s, json_t *out);
@@ -87,5 +93,6 @@ bool control_home(struct request *r);
 bool control_jog(struct request *r);
 bool control_limp(struct request *r);
 bool control_guide(struct request *r);
+bool control_arm(struct request *r);
 
 #endif

@@ -33,7 +33,8 @@ void mode_warn(struct service *s, const char *err)
 
 static void set_mode(struct service *s, struct bus *bus)
 {
-    struct job *job = job_new(JOB_SET_MODE, service_time_s(s));
+    struct job *job =
+        job_new(s->change.is_look ? JOB_DESCRIBE : JOB_SET_MODE, service_time_s(s));
     if (!job) { /* back as it was */
         snprintf(s->change.err, sizeof(s->change.err), "out of memory");
         loop_command(s->loop, &(struct loop_command){.type = COMMAND_RETURN, .bus = bus});
@@ -52,6 +53,8 @@ void mode_take_job(struct service *s, struct job *job)
                                 .bus = job->bus,
                                 .mode = job->mode,
                                 .to = *job->err ? STATE_IDLE : c->to};
+    c->servos = job->servos;
+    job->servos = NULL;
     if (*job->err)
         snprintf(c->err, sizeof(c->err), "%.255s", job->err);
     if (watch_bus(&s->watch, job->bus, err, sizeof(err)) < 0)

@@ -25,7 +25,9 @@ struct mode_change {
     enum bus_mode mode;
     enum arm_state to; /* where the loop goes when no fault is latched */
     mode_done done;
-    struct pending *request; /* who asked, for done; NULL: nobody */
+    bool is_look;             /* no change: the registers of the servos are read */
+    struct bus_servo *servos; /* them, for done, which frees them */
+    struct pending *request;  /* who asked, for done; NULL: nobody */
     char err[256];
 };
 

@@ -249,7 +249,7 @@ static void take_job(struct service *s)
         prepared(s, job);
     else if (job->type == JOB_OPEN_BUS)
         seek_take_job(s, job);
-    else if (job->type == JOB_SET_MODE)
+    else if (job->type == JOB_SET_MODE || job->type == JOB_DESCRIBE)
         mode_take_job(s, job);
     else if (job->type == JOB_KEEP && *job->err)
         journal_log(&(struct journal_record){.class = JOURNAL_STORAGE},

@@ -21,6 +21,7 @@ void job_destroy(struct job *job)
         return;
     trajectory_destroy(job->trajectory);
     zmsg_destroy(&job->envelope);
+    free(job->servos);
     free(job);
 }
 
@@ -66,6 +67,13 @@ static void set_mode(struct job *job)
     bus_set_mode(job->bus, BUS_VELOCITY);
 }
 
+static void describe(const struct worker_params *p, struct job *job)
+{
+    job->servos = calloc((size_t)p->bus.n, sizeof(*job->servos));
+    if (job->servos)
+        bus_describe(job->bus, job->servos); /* a lost link: the loop finds it too */
+}
+
 static void work(const struct worker_params *p, struct job *job)
 {
     struct library *l = p->library;
@@ -101,6 +109,9 @@ static void work(const struct worker_params *p, struct job *job)
         break;
     case JOB_SET_MODE:
         set_mode(job);
+        break;
+    case JOB_DESCRIBE:
+        describe(p, job);
         break;
     }
     if (job->has_report)

@@ -9,7 +9,7 @@
 #include <czmq.h>
 
 #include "daemon/library.h"
-#include "robot/bus.h"
+#include "robot/bus_describe.h"
 
 enum job_type {
     JOB_TEACH,
@@ -21,7 +21,8 @@ enum job_type {
     JOB_SETTINGS, /* task.updates and stop_below_mm from now on */
     JOB_KEEP,     /* the last one: what changed goes to disk */
     JOB_OPEN_BUS,
-    JOB_SET_MODE
+    JOB_SET_MODE,
+    JOB_DESCRIBE
 };
 
 struct job {
@@ -57,6 +58,9 @@ struct job {
 
     /* set mode: of bus, which stays the loop's; mode out: what it is in now */
     enum bus_mode mode;
+
+    /* describe: of bus, which stays the loop's; servos[n] out, or NULL */
+    struct bus_servo *servos;
 
     /* whose request it is: routing frames and id, for the reply; NULL for none */
     zmsg_t *envelope;

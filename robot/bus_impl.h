@@ -115,6 +115,7 @@ int bus_say(char *err, size_t err_len, int rc, const char *format, ...)
 enum { BUS_TRIES = 7 };
 int64_t bus_now_us(void); /* CLOCK_MONOTONIC */
 int bus_ping(struct bus *b, int k, int tries);
+bool bus_is_there(struct bus *b, int k); /* one short try */
 int bus_read(struct bus *b, int k, int addr, int n, uint8_t *out);
 int bus_ask(struct bus *b, int k, const uint8_t *frame, int n_frame, int n_reply);
 int bus_write(struct bus *b, int k, int addr, int n, uint32_t value, int tries);

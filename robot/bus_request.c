@@ -85,6 +85,19 @@ int bus_ping(struct bus *b, int k, int tries)
     return transact(b, &r, tries);
 }
 
+bool bus_is_there(struct bus *b, int k)
+{
+    struct request r = {.id = b->p.id[k], .n_reply = b->ops->n_ping};
+    r.n_frame = b->ops->put_ping(r.id, r.frame, sizeof(r.frame));
+    link_flush_input(b->link);
+    bus_forget_replies(b);
+    int rc = link_write(b->link, r.frame, r.n_frame);
+    if (rc != -EIO)
+        rc = await_answer(b, &r, bus_now_us() + patience_us(b, &r, 0) - SLACK_us / 2);
+    b->is_lost = rc == -EIO;
+    return rc == 0;
+}
+
 int bus_read(struct bus *b, int k, int addr, int n, uint8_t *out)
 {
     struct request r = {.id = b->p.id[k], .n_reply = n};
