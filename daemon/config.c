@@ -29,7 +29,7 @@ static const char *const policies[] = {"require", "prefer", "off", NULL};
 /* key, type, where, min, max, default, note[, words] */
 static const struct field fields[] = {
     {"arm.model", FIELD_FILE, AT(arm.model), SIZE(arm.model), NULL,
-     "arm description, an MJCF file", NULL},
+     "arm description, an MJCF or URDF file", NULL},
     {"arm.driver", FIELD_WORD, AT(arm.driver), 0, 0, "dynamixel",
      "servo protocol: dynamixel or feetech", drivers},
     {"arm.feetech_mode", FIELD_WORD, AT(arm.feetech_mode), 0, 0, "position",

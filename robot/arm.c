@@ -113,15 +113,16 @@ void arm_tip(struct arm *arm, const double *q_rad, double tip_m[3])
     for (int k = 0; k < arm->joints.n; k++)
         arm->data->qpos[arm->joints.qpos[k]] = q_rad[k];
     mj_kinematics(arm->model, arm->data);
-    memcpy(tip_m, arm->data->site_xpos + 3 * arm->joints.tip_site, 3 * sizeof(*tip_m));
+    memcpy(tip_m, mjcf_tip(arm->data, &arm->joints), 3 * sizeof(*tip_m));
 }
 
 /* of the pose of the last arm_tip */
 static void read_jacobian(struct arm *arm, double *jac)
 {
     const int n = arm->joints.n, nv = arm->model->nv;
-    mj_comPos(arm->model, arm->data); /* mj_jacSite works in its frame */
-    mj_jacSite(arm->model, arm->data, arm->jac, NULL, arm->joints.tip_site);
+    mj_comPos(arm->model, arm->data); /* mj_jac works in its frame */
+    mj_jac(arm->model, arm->data, arm->jac, NULL, mjcf_tip(arm->data, &arm->joints),
+           arm->joints.tip_body);
     for (int row = 0; row < 3; row++)
         for (int k = 0; k < n; k++)
             jac[row * n + k] = arm->jac[row * nv + arm->joints.dof[k]];

@@ -1,7 +1,7 @@
-/* arm.h - what an arm is (its MJCF file) and where its tip is.
+/* arm.h - what an arm is (its MJCF or URDF file) and where its tip is.
  *
  * Joints are the hinge joints of the file in its order; positions are rad from the home
- * pose, which is all zeros.  The tip is the site named "tip".  MuJoCo does the work.
+ * pose, which is all zeros.  The tip is the site named "tip", or the link where there is none.  MuJoCo does the work.
  * Not thread-safe: a thread that needs kinematics opens an arm of its own (slow).
  */
 #ifndef ROBOT_ARM_H

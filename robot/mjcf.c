@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "robot/urdf.h"
+
 static _Thread_local jmp_buf on_error;
 static _Thread_local bool is_loading;
 static _Thread_local char error_text[256];
@@ -36,7 +38,7 @@ static void make_one_line(char *text)
             *c = c[1] ? ' ' : '\0';
 }
 
-static mjModel *parse(const char *path, char *text, int text_len)
+static mjModel *parse(const char *path, const mjVFS *vfs, char *text, int text_len)
 {
     mju_user_error = keep_error;
     mju_user_warning = ignore_warning;
@@ -46,7 +48,7 @@ static mjModel *parse(const char *path, char *text, int text_len)
         return NULL;
     }
     is_loading = true;
-    mjModel *m = mj_loadXML(path, NULL, text, text_len);
+    mjModel *m = mj_loadXML(path, vfs, text, text_len);
     is_loading = false;
     return m;
 }
@@ -68,7 +70,9 @@ static const char *find_joints(const mjModel *m, struct mjcf_joints *joints)
     if (!joints->n)
         return "has no hinge joint";
     joints->tip_site = mj_name2id(m, mjOBJ_SITE, "tip");
-    return joints->tip_site < 0 ? "has no site named \"tip\"" : NULL;
+    joints->tip_body = joints->tip_site >= 0 ? m->site_bodyid[joints->tip_site]
+                                             : mj_name2id(m, mjOBJ_BODY, "tip");
+    return joints->tip_body < 0 ? "has no site named \"tip\", nor a body or link" : NULL;
 }
 
 mjModel *mjcf_load(const char *path, struct mjcf_joints *joints, char *err,
@@ -79,10 +83,13 @@ mjModel *mjcf_load(const char *path, struct mjcf_joints *joints, char *err,
         snprintf(err, err_len, "%s: %s", path, strerror(errno));
         return NULL;
     }
-    mjModel *m = parse(path, text, sizeof(text));
+    mjVFS *vfs = urdf_prepare(path);
+    mjModel *m = parse(path, vfs, text, sizeof(text));
+    urdf_release(vfs);
     if (!m) {
         make_one_line(text);
-        snprintf(err, err_len, "%s: %s", path, text[0] ? text : "is not an MJCF file");
+        snprintf(err, err_len, "%s: %s", path,
+                 text[0] ? text : "is not an MJCF or URDF file");
         return NULL;
     }
     const char *lack = find_joints(m, joints);
@@ -92,6 +99,12 @@ mjModel *mjcf_load(const char *path, struct mjcf_joints *joints, char *err,
         return NULL;
     }
     return m;
+}
+
+const mjtNum *mjcf_tip(const mjData *d, const struct mjcf_joints *joints)
+{
+    return joints->tip_site >= 0 ? d->site_xpos + 3 * joints->tip_site
+                                 : d->xpos + 3 * joints->tip_body;
 }
 
 int mjcf_motor(const mjModel *m, int jnt)

@@ -54,7 +54,7 @@ static void remember_hand(struct plant *p)
 {
     const mjModel *m = p->model;
     struct payload *h = &p->hand;
-    h->body = m->site_bodyid[p->joints.tip_site];
+    h->body = p->joints.tip_body;
     h->mass_kg = m->body_mass[h->body];
     memcpy(h->com_m, m->body_ipos + 3 * h->body, sizeof(h->com_m));
     memcpy(h->quat, m->body_iquat + 4 * h->body, sizeof(h->quat));
@@ -161,7 +161,7 @@ double plant_tau_limit_Nm(const struct plant *p, int joint, int sign)
 
 void plant_tip(const struct plant *p, double tip_m[3])
 {
-    memcpy(tip_m, p->data->site_xpos + 3 * p->joints.tip_site, 3 * sizeof(*tip_m));
+    memcpy(tip_m, mjcf_tip(p->data, &p->joints), 3 * sizeof(*tip_m));
 }
 
 int plant_contacts(const struct plant *p)
@@ -243,14 +243,15 @@ static void join(const struct payload *h, double mass_kg, const double at_m[3],
 
 void plant_set_payload(struct plant *p, double mass_kg)
 {
+    static const mjtNum origin[3] = {0};
     mjModel *m = p->model;
     struct payload now = p->hand;
-    const int body = now.body;
+    const int body = now.body, site = p->joints.tip_site;
     if (mass_kg == p->payload_kg)
         return;
     p->payload_kg = mass_kg;
     if (mass_kg > 0)
-        join(&p->hand, mass_kg, m->site_pos + 3 * p->joints.tip_site, &now);
+        join(&p->hand, mass_kg, site >= 0 ? m->site_pos + 3 * site : origin, &now);
     m->body_mass[body] = now.mass_kg;
     memcpy(m->body_ipos + 3 * body, now.com_m, sizeof(now.com_m));
     memcpy(m->body_iquat + 4 * body, now.quat, sizeof(now.quat));

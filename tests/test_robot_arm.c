@@ -276,3 +276,47 @@ Test(robot_arm, tip_velocity_does_not_push_a_joint_beyond_its_range)
     cr_expect(eq(dbl, dq[0], 0.0));
     arm_close(arm);
 }
+
+/* Two links of 0.3 m and 0.2 m in a plane, as a user's own URDF has them; the tip is fixed to
+ * the second and would be melted into it. */
+static const char urdf[] =
+    "<?xml version='1.0'?>\n<robot name='planar'>"
+    "<link name='base'/><link name='upper'><inertial><mass value='1'/>"
+    "<inertia ixx='.01' iyy='.01' izz='.01' ixy='0' ixz='0' iyz='0'/></inertial></link>"
+    "<link name='fore'><inertial><mass value='1'/>"
+    "<inertia ixx='.01' iyy='.01' izz='.01' ixy='0' ixz='0' iyz='0'/></inertial></link>"
+    "<link name='tip'/>"
+    "<joint name='shoulder' type='revolute'><parent link='base'/><child link='upper'/>"
+    "<axis xyz='0 0 1'/><limit lower='-2' upper='1.5' effort='5' velocity='2'/></joint>"
+    "<joint name='elbow' type='revolute'><parent link='upper'/><child link='fore'/>"
+    "<origin xyz='0.3 0 0'/><axis xyz='0 0 1'/>"
+    "<limit lower='-1' upper='1' effort='5' velocity='2'/></joint>"
+    "<joint name='hand' type='fixed'><parent link='fore'/><child link='tip'/>"
+    "<origin xyz='0.2 0 0'/></joint></robot>\n";
+
+Test(robot_arm, a_urdf_file_with_a_link_named_tip_is_an_arm)
+{
+    char path[] = "/tmp/armd-urdf-XXXXXX", err[256] = "";
+    double lo_rad, hi_rad, tip_m[3], jac[6];
+    const double q_rad[2] = {0.4, -0.7};
+    int fd = mkstemp(path);
+    cr_assert(ge(int, fd, 0));
+    cr_assert(eq(sz, (size_t)write(fd, urdf, sizeof(urdf) - 1), sizeof(urdf) - 1));
+    close(fd);
+    struct arm *arm = arm_open(path, err, sizeof(err));
+    unlink(path);
+    cr_assert(ne(ptr, arm, NULL), "%s", err);
+    cr_expect(eq(int, arm_joints(arm), 2));
+    cr_expect(eq(str, (char *)arm_joint_name(arm, 1), "elbow"));
+    arm_joint_range(arm, 0, &lo_rad, &hi_rad);
+    cr_expect(epsilon_eq(dbl, lo_rad, -2, 1e-9));
+    cr_expect(epsilon_eq(dbl, hi_rad, 1.5, 1e-9));
+    arm_tip(arm, q_rad, tip_m);
+    cr_expect(epsilon_eq(dbl, tip_m[0], 0.3 * cos(0.4) + 0.2 * cos(-0.3), 1e-9));
+    cr_expect(epsilon_eq(dbl, tip_m[1], 0.3 * sin(0.4) + 0.2 * sin(-0.3), 1e-9));
+    arm_jacobian(arm, q_rad, jac);
+    cr_expect(epsilon_eq(dbl, jac[0], -tip_m[1], 1e-9));
+    cr_expect(epsilon_eq(dbl, jac[2], tip_m[0], 1e-9));
+    cr_expect(epsilon_eq(dbl, jac[3], 0.2 * cos(-0.3), 1e-9));
+    arm_close(arm);
+}
