@@ -14,9 +14,10 @@ static const json_t *find_register(const json_t *servo, const char *name)
 {
     size_t i;
     json_t *r;
-    json_array_foreach (json_object_get(servo, "registers"), i, r)
+    json_array_foreach (json_object_get(servo, "registers"), i, r) {
         if (!strcmp(json_string_value(json_object_get(r, "name")), name))
             return r;
+    }
     return NULL;
 }
 
@@ -50,6 +51,21 @@ static void print_heads(const json_t *servos, const char *key)
     putchar('\n');
 }
 
+/* What the heads say already. */
+static bool is_head(const char *name)
+{
+    return !strcmp(name, "id") || !strcmp(name, "model") || strstr(name, "firmware");
+}
+
+/* Has one of the first n servos this register? */
+static bool is_seen(const json_t *servos, size_t n, const char *name)
+{
+    for (size_t k = 0; k < n; k++)
+        if (find_register(json_array_get(servos, k), name))
+            return true;
+    return false;
+}
+
 /* A row for each register that a servo has, a column for each servo. */
 static void print_arm(const json_t *reply)
 {
@@ -59,16 +75,13 @@ static void print_arm(const json_t *reply)
     json_t *servo, *r;
     for (k = 0; k < sizeof(heads) / sizeof(*heads); k++)
         print_heads(servos, heads[k]);
-    json_array_foreach (servos, k, servo)
+    json_array_foreach (servos, k, servo) {
         json_array_foreach (json_object_get(servo, "registers"), i, r) {
             const char *name = json_string_value(json_object_get(r, "name"));
-            bool is_new = strcmp(name, "id") && strcmp(name, "model") &&
-                          strncmp(name, "firmware", 8);
-            for (size_t j = 0; j < k && is_new; j++)
-                is_new = !find_register(json_array_get(servos, j), name);
-            if (is_new)
+            if (!is_head(name) && !is_seen(servos, k, name))
                 print_row(servos, name, json_string_value(json_object_get(r, "unit")));
         }
+    }
 }
 
 int armctl_arm(struct client *c)

@@ -36,7 +36,7 @@ int bus_scan_ports(struct bus_port *out, int cap)
     int n = 0;
     if (sp_list_ports(&list) != SP_OK)
         return 0;
-    for (; list[n] && n < cap; n++)
+    for (; n < cap && list[n]; n++)
         take_port(list[n], out + n);
     sp_free_port_list(list);
     return n;
