@@ -16,6 +16,18 @@ static void check(const struct dxl_packet *p, const uint8_t *data, size_t size)
         abort();
 }
 
+/* Devices of a fast reply lie inside its params, one behind the other. */
+static void check_fast(struct dxl_packet rest, int len)
+{
+    struct dxl_packet one;
+    const uint8_t *at = rest.params, *const end = rest.params + rest.n;
+    while (dxl_fast_next(&rest, len, &one)) {
+        if (one.params <= at || one.params + one.n > end || one.n != len)
+            abort();
+        at = one.params;
+    }
+}
+
 /* The first byte is the size of the pieces. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -29,8 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t from = 0; from < size; from += (size_t)step) {
         const uint8_t *at = data + from;
         int left = size - from < (size_t)step ? (int)(size - from) : step;
-        while (dxl_parse(&parser, &at, &left, &p))
+        while (dxl_parse(&parser, &at, &left, &p)) {
             check(&p, data, size);
+            check_fast(p, step);
+        }
         if (left != 0)
             abort();
     }
