@@ -30,16 +30,31 @@ static int64_t step_cycle(void *user)
     return sim->t_ns;
 }
 
+/* What the file names, if it is known. */
+static const struct servo_model *named_servo(const struct sim *sim)
+{
+    const char *name = plant_servo_name(sim->plant);
+    return name ? servo_model_find(name) : NULL;
+}
+
+static enum servo_protocol choose_protocol(const struct sim *sim)
+{
+    const struct sim_params *p = &sim->params;
+    const struct servo_model *named = p->n_models ? p->servo[0] : named_servo(sim);
+    if (p->has_protocol || !named)
+        return p->protocol;
+    return named->protocol;
+}
+
 /* What moves joint k: what was asked for, what the file names, or the default. */
 static const struct servo_model *choose_servo(const struct sim *sim, int k)
 {
     const struct sim_params *p = &sim->params;
+    const enum servo_protocol protocol = choose_protocol(sim);
+    const struct servo_model *named = named_servo(sim);
     if (p->n_models)
         return p->servo[p->n_models == 1 ? 0 : k];
-    const char *name = plant_servo_name(sim->plant);
-    const struct servo_model *named = name ? servo_model_find(name) : NULL;
-    return named && named->protocol == p->protocol ? named
-                                                   : servo_model_default(p->protocol);
+    return named && named->protocol == protocol ? named : servo_model_default(protocol);
 }
 
 static bool describe_servos(const struct sim *sim, struct servo_params *servos, char *err,

@@ -19,6 +19,7 @@
 
 struct sim_params {
     const char *model; /* MJCF file */
+    bool has_protocol; /* else that of the servos that are named, or Dynamixel */
     enum servo_protocol protocol;
     int n_ids;                  /* 0: one servo for each joint, ids 1.. */
     uint8_t id[ARM_MAX_JOINTS]; /* of the first n_ids joints */

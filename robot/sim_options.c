@@ -10,8 +10,7 @@
 #include "robot/plant.h" /* PLANT_STEP_us */
 
 static const char HELP[] =
-    "armsim - a simulated arm: Dynamixel X servos and MuJoCo physics on a "
-    "pseudo-terminal\n"
+    "armsim - a simulated arm: bus servos and MuJoCo physics on a pseudo-terminal\n"
     "\n"
     "  armsim --model FILE.xml --link PATH [options]\n"
     "\n"
@@ -21,16 +20,19 @@ static const char HELP[] =
     "  --ids 1,2,...      ids of the servos of the first joints (default: 1.. for all);\n"
     "                     joints without a servo are rigid\n"
     "  --servo MODEL,...  one for all or one for each: xl330-m077, xl330-m288, xc330,\n"
-    "                     xl430-w250, xm430-w210, xm430-w350, xm540-w270 (default: what "
+    "                     xl430-w250, xm430-w210, xm430-w350, xm540-w270, sts3215\n"
+    "                     (default: what the file names in its custom text \"servo\")\n"
+    "  --firmware N       of all servos (default: what each is delivered with); "
+    "Feetech:\n"
+    "                     100 times major plus minor\n"
+    "  --protocol NAME    dynamixel (protocol 2.0) or feetech (STS); the default is what "
     "the\n"
-    "                     file names in its custom text \"servo\", or the last)\n"
-    "  --firmware N       of all servos (default: what each is delivered with)\n"
-    "  --protocol NAME    dynamixel (protocol 2.0; the default)\n"
+    "                     servos speak\n"
     "  --baud N           bits per second that the servos are set to (default 1000000); "
     "a\n"
     "                     host at another rate is not understood\n"
     "  --echo             the host hears itself, as with some half-duplex adapters\n"
-    "  --crc-error X      silent: a bad CRC is ignored (default); reply: error 3\n"
+    "  --crc-error X      Dynamixel: silent, a bad CRC is ignored (default), or reply\n"
     "  --after-silent X   devices of a group read behind one that does not answer: gap "
     "(they\n"
     "                     answer in their turn, the default) or silent\n"
@@ -169,7 +171,7 @@ static bool parse_option(int letter, const char *text, struct sim_options *o)
         o->sim.seed = parse_long(text, 0, INT64_MAX, &value) ? (uint64_t)value : 0;
         return value || !strcmp(text, "0");
     default: /* protocol */
-        o->has_protocol = true;
+        o->sim.has_protocol = true;
         o->sim.protocol = strcmp(text, "feetech") ? SERVO_DYNAMIXEL : SERVO_FEETECH;
         return !strcmp(text, "dynamixel") || !strcmp(text, "feetech");
     }
@@ -229,10 +231,8 @@ int sim_options_parse(int argc, char **argv, struct sim_options *o)
     if (!o->sim.model || !o->link)
         return say(EX_USAGE, o->sim.model ? "--link" : "--model",
                    "is missing; see --help");
-    if (o->sim.n_models && o->has_protocol &&
+    if (o->sim.n_models && o->sim.has_protocol &&
         o->sim.servo[0]->protocol != o->sim.protocol)
         return say(EX_USAGE, "--servo", "does not speak what --protocol says");
-    if (o->sim.n_models)
-        o->sim.protocol = o->sim.servo[0]->protocol;
     return -1;
 }

@@ -8,7 +8,6 @@
 struct sim_options {
     struct sim_params sim;
     const char *link, *log, *control;
-    bool has_protocol;
 };
 
 /* -1 to go on, else the exit status, with what there is to say said. */
