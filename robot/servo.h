@@ -1,23 +1,9 @@
 /* servo.h - one emulated bus servo: its control table, and what its registers make its motor
  * do.
  *
- * The table is the model's (servo_model.h), the loops are servo_loop.h.  The motor is
+ * The table is the model's (servo_model.h, which says what works), the loops are servo_loop.h.  The motor is
  * whatever the caller moves: servo_step takes the motion of the joint and returns the
  * torque; the electrical figures of the table are shares of the motor's limits.
- *
- * Dynamixel X (servo_dxl.c): modes 0 current, 1 velocity, 3 position, 4 extended position, 5
- * current-based position, 16 PWM, as far as the model has them; drive mode (reverse,
- * time-based profile, torque on by goal); profile 108/112; limits 36, 38, 44, 48, 52;
- * watchdog 98; shutdown mask 63; startup configuration 60 (torque on); indirect addresses.
- * Accepted without effect: position I and D (80, 82), feed-forward (88, 90), PWM slope, LED,
- * external ports, control table backup.
- *
- * Feetech STS (servo_sts.c): modes 0 position (with speed, acceleration, time), 1 speed, 2
- * PWM, 3 steps; torque 0, 1, 2 (damped), 128 (here is the middle); lock 55; offset 31;
- * limits 9, 11, 48; speed unit and multi-turn by 18; protective torque 34..36, current 28,
- * temperature, voltage.  A goal survives torque off: whoever switches torque on with a stale
- * one sees the arm leap.  Writing a goal position switches torque on.  Nothing watches the bus.  Accepted without effect: D and I of the
- * position, dead zones, starting force, LED.
  *
  * Times are simulated.  Deterministic.  Nothing here allocates or blocks.
  */

@@ -302,7 +302,7 @@ static void take_packet(struct servo_bus *bus, const struct dxl_packet *p)
 static void answer_bad_crc(struct servo_bus *bus, const uint8_t *bytes, int len)
 {
     static const uint8_t header[4] = {0xFF, 0xFF, 0xFD, 0x00};
-    if (len < 10 || memcmp(bytes, header, 4) || dxl_get_u16(bytes + 5) + 7 != len)
+    if (len < 10 || memcmp(bytes, header, 4) != 0 || dxl_get_u16(bytes + 5) + 7 != len)
         return;
     const int k = servo_bus_find_awake(bus, bytes[4]);
     if (k < 0)

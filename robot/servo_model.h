@@ -3,6 +3,20 @@
  * Sources: e-manual pages xl330-m077, xl330-m288, xc330-t288, xl430-w250, xm430-w210,
  * xm430-w350 and xm540-w270 (a velocity limit that a page lacks is its no-load speed);
  * STS3215: memory table and data sheet of the 12 V version.
+ *
+ * Dynamixel X (servo_dxl.c): modes 0 current, 1 velocity, 3 position, 4 extended position, 5
+ * current-based position, 16 PWM, as far as the model has them; drive mode (reverse,
+ * time-based profile, torque on by goal); profile 108/112; limits 36, 38, 44, 48, 52;
+ * watchdog 98; shutdown mask 63; startup configuration 60 (torque on); indirect addresses.
+ * Accepted without effect: position I and D (80, 82), feed-forward (88, 90), PWM slope, LED,
+ * external ports, control table backup.
+ *
+ * Feetech STS (servo_sts.c): modes 0 position (with speed, acceleration, time), 1 speed, 2
+ * PWM, 3 steps; torque 0, 1, 2 (damped), 128 (here is the middle); lock 55; offset 31;
+ * limits 9, 11, 48; speed unit and multi-turn by 18; protective torque 34..36, current 28,
+ * temperature, voltage.  A goal survives torque off: whoever switches torque on with a stale
+ * one sees the arm leap.  Writing a goal position switches torque on.  Nothing watches the
+ * bus.  Accepted without effect: D and I of the position, dead zones, starting force, LED.
  */
 #ifndef ROBOT_SERVO_MODEL_H
 #define ROBOT_SERVO_MODEL_H

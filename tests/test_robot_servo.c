@@ -69,11 +69,6 @@ static int32_t get(struct servo *s, int addr, int len)
     return len == 2 ? dxl_get_i16(bytes) : dxl_get_i32(bytes);
 }
 
-static int32_t velocity_raw(double dq_rad_s)
-{
-    return dxl_rad_s_to_raw(dq_rad_s);
-}
-
 static void start_mode(struct rig *rig, int mode)
 {
     for (int k = 0; k < 4; k++) {
@@ -115,7 +110,7 @@ Test(robot_servo, velocity_step_settles_within_30_ms)
         for (int sign = -1; sign <= 1; sign += 2) {
             struct rig rig = open_rig();
             start_mode(&rig, DXL_MODE_VELOCITY);
-            const int32_t raw = velocity_raw(sign * 0.5);
+            const int32_t raw = dxl_rad_s_to_raw(sign * 0.5);
             put(&rig.servo[joint], DXL_GOAL_VELOCITY, 4, raw);
             step_ms(&rig, 30);
             double worst = 0;
@@ -139,7 +134,7 @@ static double gain_at(int joint, double f_Hz)
     const int n = (int)lround(4 / f_Hz / DT_s);
     for (int i = 0; i < 2 * n; i++) {
         const double phase = 2 * M_PI * f_Hz * i * DT_s;
-        const int32_t raw = velocity_raw(0.35 + 0.25 * sin(phase));
+        const int32_t raw = dxl_rad_s_to_raw(0.35 + 0.25 * sin(phase));
         put(&rig.servo[joint], DXL_GOAL_VELOCITY, 4, raw);
         step(&rig, 1);
         if (i < n)
@@ -169,7 +164,7 @@ Test(robot_servo, profile_acceleration_is_the_slope_of_the_speed)
     struct rig rig = open_rig();
     start_mode(&rig, DXL_MODE_VELOCITY);
     put(&rig.servo[0], DXL_PROFILE_ACCELERATION, 4, 10); /* 3.745 rad/s^2 */
-    put(&rig.servo[0], DXL_GOAL_VELOCITY, 4, velocity_raw(1.0));
+    put(&rig.servo[0], DXL_GOAL_VELOCITY, 4, dxl_rad_s_to_raw(1.0));
     step_ms(&rig, 100);
     const double v_rad_s = plant_dq_rad_s(rig.plant, 0);
     step_ms(&rig, 100);
@@ -244,7 +239,7 @@ Test(robot_servo, watchdog_stops_a_moving_joint_and_locks_the_goals)
     struct servo *s = &rig.servo[1];
     start_mode(&rig, DXL_MODE_VELOCITY);
     put(s, DXL_BUS_WATCHDOG, 1, 5);
-    put(s, DXL_GOAL_VELOCITY, 4, velocity_raw(0.5));
+    put(s, DXL_GOAL_VELOCITY, 4, dxl_rad_s_to_raw(0.5));
     servo_feed_watchdog(s);
     step_ms(&rig, 99);
     cr_expect(not(s->is_tripped));

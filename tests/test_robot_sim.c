@@ -57,11 +57,6 @@ static void inject(struct sim *sim, const char *spec)
     cr_assert(sim_add_fault(sim, &f, err, sizeof(err)), "%s: %s", spec, err);
 }
 
-static void clear(struct sim *sim)
-{
-    sim_clear_faults(sim, NULL);
-}
-
 /* Pings id and returns how many answers come within limit_ms; the last one in p. */
 static int ping(struct sim *sim, uint8_t id, double limit_ms, struct dxl_packet *p)
 {
@@ -197,7 +192,7 @@ Test(robot_sim, replies_are_lost_spoiled_doubled_renamed_for_one_servo_alone)
     cr_expect(eq(int, p.id, 77));
     cr_expect(
         eq(int, sim_clear_faults(sim, &(struct sim_fault){SIM_DROP, 2, 0, 0, 0}), 0));
-    clear(sim);
+    sim_clear_faults(sim, NULL);
     for (uint8_t id = 1; id <= N; id++) {
         cr_expect(eq(int, ping(sim, id, 5, &p), 1));
         cr_expect(eq(int, p.id, id));
@@ -232,7 +227,7 @@ Test(robot_sim, in_lockstep_a_late_reply_waits_for_simulated_time)
         servo_bus_receive(sim_bus(sim), sim_time_ns(sim), frame, (size_t)n);
         got[k] = servo_bus_transmit(sim_bus(sim), sim_time_ns(sim), out, sizeof(out));
         if (k == 0)
-            clear(sim);
+            sim_clear_faults(sim, NULL);
     }
     cr_expect(eq(sz, got[0], 0));
     cr_expect(eq(sz, got[1], 0));
@@ -251,7 +246,7 @@ Test(robot_sim, an_overload_is_latched_until_the_servo_is_rebooted)
     cr_expect(not(servo_is_torque_on(servo(sim, 1))));
     cr_expect(eq(int, servo_errors(servo(sim, 1)), DXL_HW_OVERLOAD));
     advance_ms(sim, 50);
-    clear(sim);
+    sim_clear_faults(sim, NULL);
     cr_expect(eq(int, servo_errors(servo(sim, 1)), DXL_HW_OVERLOAD),
               "clear is no reboot");
     servo_reboot(servo(sim, 1));
@@ -285,7 +280,7 @@ Test(robot_sim, a_hot_servo_shuts_down_and_can_be_used_again_when_it_has_cooled)
     cr_expect(eq(int, (int)lround(servo_motor_temperature_C(&servo(sim, 2)->motor)), 95));
     cr_expect(eq(int, servo_errors(servo(sim, 2)), DXL_HW_OVERHEAT));
     cr_expect(not(servo_is_torque_on(servo(sim, 2))));
-    clear(sim);
+    sim_clear_faults(sim, NULL);
     servo_reboot(servo(sim, 2));
     advance_ms(sim, 10);
     cr_expect(eq(int, servo_errors(servo(sim, 2)), 0));
