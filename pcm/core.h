@@ -64,7 +64,8 @@ void pcm_core_begin_trial(struct pcm_core *core);
  * g+ and g- in phases of their own, as many rows at a time as fit the converter, and
  * compared with the magnitudes of their targets; later reads are multiplied by the ratio
  * (1 where a column holds less than 0.1 g_max in all or answers off by more than a factor
- * of 4).  Returns the number of core reads that it cost, 0 without rows or reads. */
+ * of 4).  Returns the number of core reads that it cost, 0 without rows or reads, or
+ * -ENOMEM. */
 int pcm_core_calibrate(struct pcm_core *core, const uint16_t *rows, int n_rows,
                        int n_reads);
 void pcm_core_reset_compensation(struct pcm_core *core); /* all 1 */

@@ -13,7 +13,9 @@
 #include "pcm/core_impl.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h> /* fabsf; sqrtf, which IEEE 754 rounds exactly */
+#include <stdlib.h>
 #include <string.h>
 
 /* Eight columns as one value: left to itself gcc sums arrays through memory, which makes
@@ -107,7 +109,8 @@ void pcm_core_read(struct pcm_core *core, const uint16_t *active, int n_active, 
     core->state.n_reads++;
 }
 
-/* Rows on at the same time, as seen by the phase of g+ [0] and of g- [1]; g_max units. */
+/* One row, or rows on at the same time, as seen by the phase of g+ [0] and of g- [1]; g_max
+ * units. */
 struct row_group {
     int n_rows;
     _Alignas(CACHE_LINE) float expected[2][PCM_COLS]; /* from targets, the digital side */
@@ -145,34 +148,43 @@ static void expect_row(const struct pcm_core *core, int row, float expected[2][P
 
 /* Whether one more row leaves the converter a fifth of its range for noise. */
 static bool has_room(const struct pcm_core *core, const struct row_group *g,
-                     float expected[2][PCM_COLS])
+                     const struct row_group *row)
 {
     if (core->adc_lsb == 0.0f || g->n_rows == 0)
         return true;
     float top = 0.0f;
     for (int k = 0; k < 2; k++)
         for (int c = 0; c < PCM_COLS; c++) {
-            float x = g->expected[k][c] + expected[k][c];
+            float x = g->expected[k][c] + row->expected[k][c];
             top = x > top ? x : top;
         }
     return top <= 0.8f * core->params.adc_bound;
 }
 
-static void add_row(const struct pcm_core *core, int row, float expected[2][PCM_COLS],
-                    struct row_group *g)
+static void look_at_row(const struct pcm_core *core, int row, struct row_group *out)
 {
     struct core_cells now;
     core_cells_now(core, row * PCM_COLS, PCM_COLS, &now);
+    expect_row(core, row, out->expected);
     float gain = core->params.row_gain[row] / core->params.profile->g_max_uS;
     for (int c = 0; c < PCM_COLS; c++) {
-        g->expected[0][c] += expected[0][c];
-        g->expected[1][c] += expected[1][c];
-        g->sum[0][c] += gain * now.g_pos_uS[c];
-        g->sum[1][c] += gain * now.g_neg_uS[c];
-        g->variance[0][c] += gain * gain * now.var_pos[c];
-        g->variance[1][c] += gain * gain * now.var_neg[c];
+        out->sum[0][c] = gain * now.g_pos_uS[c];
+        out->sum[1][c] = gain * now.g_neg_uS[c];
+        out->variance[0][c] = gain * gain * now.var_pos[c];
+        out->variance[1][c] = gain * gain * now.var_neg[c];
     }
-    g->n_rows++;
+    out->n_rows = 1;
+}
+
+static void add_row(const struct row_group *row, struct row_group *g)
+{
+    for (int k = 0; k < 2; k++)
+        for (int c = 0; c < PCM_COLS; c++) {
+            g->expected[k][c] += row->expected[k][c];
+            g->sum[k][c] += row->sum[k][c];
+            g->variance[k][c] += row->variance[k][c];
+        }
+    g->n_rows += row->n_rows;
 }
 
 /* Adds both phases to measured[PCM_COLS] and empties the group. */
@@ -191,19 +203,17 @@ static void read_group(struct pcm_core *core, struct row_group *g, double *measu
 }
 
 /* All rows once, beginning at the first-th; adds what is read and what it should be. */
-static void read_all_rows(struct pcm_core *core, const uint16_t *rows, int n_rows,
+static void read_all_rows(struct pcm_core *core, const struct row_group *rows, int n_rows,
                           int first, double *measured, double *expected)
 {
     struct row_group group = {0};
-    float row_expected[2][PCM_COLS];
     for (int i = 0; i < n_rows; i++) {
-        int row = rows[(first + i) % n_rows];
-        expect_row(core, row, row_expected);
-        if (!has_room(core, &group, row_expected))
+        const struct row_group *row = &rows[(first + i) % n_rows];
+        if (!has_room(core, &group, row))
             read_group(core, &group, measured);
-        add_row(core, row, row_expected, &group);
+        add_row(row, &group);
         for (int c = 0; c < PCM_COLS; c++)
-            expected[c] += row_expected[0][c] + row_expected[1][c];
+            expected[c] += row->expected[0][c] + row->expected[1][c];
     }
     read_group(core, &group, measured);
 }
@@ -225,9 +235,15 @@ int pcm_core_calibrate(struct pcm_core *core, const uint16_t *rows, int n_rows,
     double measured[PCM_COLS] = {0}, expected[PCM_COLS] = {0};
     if (n_rows <= 0 || n_reads <= 0)
         return 0;
+    struct row_group *seen = aligned_alloc(CACHE_LINE, (size_t)n_rows * sizeof(*seen));
+    if (!seen)
+        return -ENOMEM;
+    for (int i = 0; i < n_rows; i++) /* drift does not change between passes */
+        look_at_row(core, rows[i], &seen[i]);
     for (int k = 0; k < n_reads; k++)
-        read_all_rows(core, rows, n_rows, (int)((int64_t)k * n_rows / n_reads), measured,
+        read_all_rows(core, seen, n_rows, (int)((int64_t)k * n_rows / n_reads), measured,
                       expected);
+    free(seen);
     for (int c = 0; c < PCM_COLS; c++)
         core->state.compensation[c] =
             ratio_of(expected[c] / n_reads, measured[c] / n_reads);
