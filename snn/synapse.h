@@ -21,7 +21,7 @@
  *     stochastic  to whole steps, right on average; what one cell of a column loses the
  *                 next one makes up (systematic sampling, Madow and Madow 1944), so that
  *                 rows that are active together miss little.  Neighbouring clock channels
- *                 are, and neurons in the mean: 16.9 instead of 18.8 mm after one update
+ *                 are, and neurons in the mean: 17.4 instead of 23.0 mm after one update
  *     independent the same, but each cell draws for itself, as published
  *     carry       to the nearest whole steps, the rest waits with the cell; rests begin
  *                 anywhere between two steps, so that the first change is right on average
