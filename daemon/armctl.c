@@ -180,6 +180,18 @@ static int act_scan(struct client *c, const struct verb *verb, int n, char **arg
     return armctl_scan(c, n ? args[0] : NULL);
 }
 
+static int act_latency(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)verb, (void)n, (void)args;
+    return armctl_latency(c);
+}
+
+static int act_metrics(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)verb, (void)n, (void)args;
+    return armctl_metrics(c);
+}
+
 static int act_plot(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)c, (void)verb, (void)n;
@@ -207,6 +219,8 @@ static const struct verb verbs[] = {
     {"arm", 0, 0, act_arm, LEARN_TIMEOUT_ms},
     {"scan", 0, 1, act_scan, 0},
     {"config", 0, 0, act_config, REPLY_TIMEOUT_ms},
+    {"latency", 0, 0, act_latency, REPLY_TIMEOUT_ms},
+    {"metrics", 0, 0, act_metrics, REPLY_TIMEOUT_ms},
     {"calibrate", 0, 0, act_simple, LEARN_TIMEOUT_ms},
     {"chip", 0, 0, act_simple, LEARN_TIMEOUT_ms},
     {"monitor", 0, 0, act_monitor, 0},

@@ -78,4 +78,8 @@ int armctl_scan(struct client *c, const char *path);
 /* The verb config: what armd understands its file to say. */
 int armctl_config(struct client *c);
 
+/* The verbs latency, over the seconds of the option, and metrics. */
+int armctl_latency(struct client *c);
+int armctl_metrics(struct client *c);
+
 #endif

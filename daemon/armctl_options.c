@@ -21,6 +21,8 @@ static const char usage[] =
     "  skill NAME | forget NAME | calibrate\n"
     "  export NAME FILE | import FILE [NAME] [--replace]    skills as files, by armd\n"
     "  arm | scan [PORT]                     registers of all servos | ports and servos\n"
+    "  latency [--seconds S]                 histograms of the control loop\n"
+    "  metrics                               figures for Prometheus\n"
     "  monitor                               telemetry as it comes\n"
     "  record FILE.jsonl [--seconds S | --until-run-done]\n"
     "  plot RUN.jsonl OUT.png\n"

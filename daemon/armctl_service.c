@@ -1,4 +1,4 @@
-/* armctl_service.c - verbs that look after the service: config. */
+/* armctl_service.c - verbs that look after the service: config, metrics. */
 #include <stdio.h>
 
 #include "daemon/armctl.h"
@@ -12,5 +12,11 @@ static void print_text(const json_t *reply)
 int armctl_config(struct client *c)
 {
     return client_show(c, json_pack("{ss}", "cmd", "config"), REPLY_TIMEOUT_ms,
+                       print_text);
+}
+
+int armctl_metrics(struct client *c)
+{
+    return client_show(c, json_pack("{ss}", "cmd", "metrics"), REPLY_TIMEOUT_ms,
                        print_text);
 }

@@ -96,6 +96,8 @@ static const struct field fields[] = {
      "state messages per second", NULL},
     {"telemetry.spikes", FIELD_BOOL, AT(telemetry.spikes), 0, 0, "true",
      "send the spikes of every tick as well", NULL},
+    {"telemetry.metrics", FIELD_PATH, AT(telemetry.metrics), SIZE(telemetry.metrics), "",
+     "OpenMetrics text goes here every 5 s, for Prometheus; empty: nowhere", NULL},
     {"state_dir", FIELD_PATH, AT(state_dir), SIZE(state_dir), "",
      "skills and the state of the chip are kept here; empty: in memory only", NULL},
     {"safety.following_rad", FIELD_NUMBER, AT(safety.following_rad), 0.01, 3, "0.35",

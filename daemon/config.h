@@ -79,6 +79,7 @@ struct config {
         char endpoint[CONFIG_PATH_LEN];
         int rate_Hz;
         bool spikes;
+        char metrics[CONFIG_PATH_LEN]; /* file; "": none */
     } telemetry;
     struct {
         double following_rad, load_max, temp_warn_C;

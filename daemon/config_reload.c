@@ -9,7 +9,7 @@
 static const char *const live[] = {
     "learning.updates",  "learning.stop_below_mm", "learning.rehearse",
     "control.track",     "control.lead_ms",        "control.position_gain_per_s",
-    "telemetry.rate_Hz", "telemetry.spikes",
+    "telemetry.rate_Hz", "telemetry.spikes",       "telemetry.metrics",
 };
 
 bool config_is_live(const char *key)

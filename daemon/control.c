@@ -119,16 +119,17 @@ void control_finish(struct request *r)
 static const struct {
     const char *name;
     bool (*handle)(struct request *r);
-} commands[] = {{"hello", control_hello},   {"status", control_status},
-                {"teach", control_teach},   {"run", control_run},
-                {"stop", control_stop},     {"estop", control_estop},
-                {"reset", control_reset},   {"move", control_move},
-                {"home", control_home},     {"jog", control_jog},
-                {"limp", control_limp},     {"guide", control_guide},
-                {"arm", control_arm},       {"skills", control_skills},
-                {"forget", control_forget}, {"export", control_export},
-                {"import", control_import}, {"chip", control_chip},
-                {"config", control_config}, {"subscribe_info", control_subscribe_info}};
+} commands[] = {{"hello", control_hello},     {"status", control_status},
+                {"teach", control_teach},     {"run", control_run},
+                {"stop", control_stop},       {"estop", control_estop},
+                {"reset", control_reset},     {"move", control_move},
+                {"home", control_home},       {"jog", control_jog},
+                {"limp", control_limp},       {"guide", control_guide},
+                {"arm", control_arm},         {"skills", control_skills},
+                {"forget", control_forget},   {"export", control_export},
+                {"import", control_import},   {"chip", control_chip},
+                {"config", control_config},   {"subscribe_info", control_subscribe_info},
+                {"latency", control_latency}, {"metrics", control_metrics}};
 
 static bool dispatch(struct request *r)
 {

@@ -78,6 +78,8 @@ bool control_hello(struct request *r);
 bool control_status(struct request *r);
 bool control_chip(struct request *r);
 bool control_config(struct request *r);
+bool control_latency(struct request *r);
+bool control_metrics(struct request *r);
 bool control_subscribe_info(struct request *r);
 bool control_teach(struct request *r);
 bool control_skills(struct request *r);

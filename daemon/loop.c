@@ -144,9 +144,14 @@ bool loop_point(struct loop *l, struct loop_point *p)
     return ring_pop(l->points, p);
 }
 
+const struct histogram *loop_histograms(const struct loop *l)
+{
+    return l->histograms[!atomic_load(&l->filled)];
+}
+
 struct loop_timing loop_timing(const struct loop *l)
 {
-    const struct histogram *full = l->histograms[!atomic_load(&l->filled)];
+    const struct histogram *full = loop_histograms(l);
     struct loop_snapshot s = loop_snapshot(l);
     return (struct loop_timing){
         histogram_percentiles(&full[H_WAKE]), histogram_percentiles(&full[H_CYCLE]),

@@ -57,4 +57,8 @@ bool loop_point(struct loop *l, struct loop_point *p);           /* false: none 
 struct loop_snapshot loop_snapshot(const struct loop *l);
 struct loop_timing loop_timing(const struct loop *l);
 
+/* Wake-up, cycle and bus of the last full second, which stay so for another one after
+ * EVENT_TIMING. */
+const struct histogram *loop_histograms(const struct loop *l);
+
 #endif

@@ -98,6 +98,7 @@ static zsock_t *bind_socket(int type, const char *endpoint, char *err, size_t er
 int service_open(struct service *s, char *err, size_t err_len)
 {
     s->t0_s = 1e-3 * (double)zclock_time() - 1e-6 * (double)zclock_usecs();
+    s->metrics.start_s = 1e-3 * (double)zclock_time();
     s->resets = zlist_new();
     s->control = bind_socket(ZMQ_ROUTER, s->cfg->control.endpoint, err, err_len);
     if (s->control)

@@ -16,6 +16,7 @@
 #include "daemon/config.h"
 #include "daemon/guide.h"
 #include "daemon/loop.h"
+#include "daemon/metrics.h"
 #include "daemon/mode.h"
 #include "daemon/watch.h"
 #include "daemon/skill.h"
@@ -49,6 +50,7 @@ struct service {
     struct mode_change change;      /* of the servos, in progress */
     struct guide guide;
     struct loop_timing timing;
+    struct metrics metrics;
     uint64_t samples; /* seen, for decimation of `state` */
     double t0_s;      /* Unix time minus CLOCK_MONOTONIC, s */
     bool has_braced;  /* torque was asked for again, for the end */

@@ -2,6 +2,7 @@
 #include "daemon/telemetry.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "daemon/journal_event.h"
 
@@ -88,6 +89,7 @@ void telemetry_sample(struct service *s, const struct loop_sample *sample)
 {
     int tick_rate_Hz = 1000 / s->cfg->network.tick_ms;
     int every = tick_rate_Hz / s->cfg->telemetry.rate_Hz;
+    s->metrics.last = *sample;
     if (s->samples++ % (uint64_t)(every > 1 ? every : 1) == 0)
         publish_state(s, sample);
     if (sample->is_playing && s->cfg->telemetry.spikes)
@@ -97,6 +99,8 @@ void telemetry_sample(struct service *s, const struct loop_sample *sample)
 void telemetry_timing(struct service *s)
 {
     s->timing = loop_timing(s->loop);
+    latency_add(&s->metrics.latency, loop_histograms(s->loop));
+    metrics_keep(s);
     publish(s, "timing",
             json_pack("{s:f, s:o, s:o, s:o, s:I, s:I}", "t_s",
                       unix_time_s(s, zclock_usecs() * 1000), "wake_us",
@@ -115,6 +119,7 @@ void telemetry_event(struct service *s, const char *kind, json_t *fields)
         json_object_update(o, fields);
     json_decref(fields);
     journal_event(kind, o);
+    s->metrics.learned += strcmp(kind, "learned") == 0;
     publish(s, "event", o);
 }
 
@@ -146,6 +151,7 @@ static json_t *servo_words(const struct loop_event *e)
 void telemetry_loop_event(struct service *s, const struct loop_event *e)
 {
     const struct fault_entry *f = fault_entry(e->fault);
+    metrics_event(&s->metrics, e);
     switch (e->type) {
     case EVENT_STATE:
         telemetry_event(s, "state",
