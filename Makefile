@@ -188,7 +188,6 @@ SYSUSERDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
 UDEVDIR    ?= $(PREFIX)/lib/udev/rules.d
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
-ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 SYSCONFDIR ?= /etc
 UNITS      := $(wildcard systemd/*.service)
 MANPAGES   := $(wildcard daemon/*.[158] robot/*.[158] snn/*.[158])
@@ -199,7 +198,7 @@ INSTALLED   = -e 's|model: arms/|model: $(DATADIR)/arms/|' \
 
 install: all ## PREFIX, DESTDIR; then: systemd-sysusers, systemctl daemon-reload, start armd
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(DATADIR) $(UNITDIR) $(CATALOGDIR) \
-	$(SYSUSERDIR) $(TMPFILEDIR) $(UDEVDIR) $(BASHDIR) $(ZSHDIR) $(SYSCONFDIR)/armd)
+	$(SYSUSERDIR) $(TMPFILEDIR) $(UDEVDIR) $(BASHDIR) $(SYSCONFDIR)/armd)
 	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	cp -r config/arms config/weights config/samples config/*.yaml $(DESTDIR)$(DATADIR)
 	for page in $(MANPAGES); do \
@@ -211,6 +210,7 @@ install: all ## PREFIX, DESTDIR; then: systemd-sysusers, systemctl daemon-reload
 	install -m 644 systemd/armd.tmpfiles $(DESTDIR)$(TMPFILEDIR)/armd.conf
 	install -m 644 systemd/70-armd.rules $(DESTDIR)$(UDEVDIR)
 	install -m 644 systemd/armd.catalog $(DESTDIR)$(CATALOGDIR)
+	install -m 644 systemd/armctl.bash $(DESTDIR)$(BASHDIR)/armctl
 	[ -e $(DESTDIR)$(SYSCONFDIR)/armd/armd.yaml ] || \
 	sed $(INSTALLED) config/sim.yaml >$(DESTDIR)$(SYSCONFDIR)/armd/armd.yaml
 

@@ -139,3 +139,33 @@ Test(scenario_install, manuals_are_clean_and_every_program_has_one)
                         root) == 0,
                   "%s", output);
 }
+
+/* What bash offers for the last of these words, a line each. */
+static void complete(char *output, const char *words)
+{
+    shell(output,
+          "PATH=%s/bin:$PATH bash -c '. %s/share/bash-completion/completions/armctl && "
+          "COMP_WORDS=(armctl %s) && COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) && _armctl && "
+          "printf \"%%s\\n\" \"${COMPREPLY[@]}\"' 2>&1",
+          root, root, words);
+}
+
+Test(scenario_install, bash_completes_verbs_options_and_words)
+{
+    char output[OUTPUT_LEN], usage[OUTPUT_LEN];
+    if (!has_tool("bash"))
+        return;
+    complete(output, "--json te");
+    cr_expect_str_eq(output, "teach\n");
+    complete(output, "run wave --fr");
+    cr_expect_str_eq(output, "--from\n");
+    complete(output, "run wave --from c");
+    cr_expect_str_eq(output, "current\n");
+    complete(output, "limp o");
+    cr_expect_str_eq(output, "on\noff\n");
+    complete(output, "\"\"");
+    cr_assert(strstr(output, "status\n"));
+    shell(usage, "%s/bin/armctl --help", root);
+    for (char *rest = output, *verb; (verb = strsep(&rest, "\n"));)
+        cr_expect(strstr(usage, verb), "armctl knows no '%s'", verb);
+}
