@@ -25,7 +25,7 @@ static const char usage[] =
     "  metrics                               figures for Prometheus\n"
     "  monitor                               telemetry as it comes\n"
     "  record FILE.jsonl [--seconds S | --until-run-done]\n"
-    "  plot RUN.jsonl OUT.png\n"
+    "  plot RUN.jsonl OUT.png|OUT.pdf\n"
     "  -e, --endpoint ENDPOINT  where armd listens (ipc:///run/armd/control)\n"
     "      --json               answers as JSON\n"
     "  -h, --help, --version\n";

@@ -15,11 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>  /* strcasecmp */
 #include <sys/mman.h> /* memfd_create */
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { QUOTED_LEN = 1024, EXIT_NOT_FOUND = 127 };
+enum { QUOTED_LEN = 1024, EXIT_NOT_FOUND = 127, PX_PER_INCH = 96 };
 
 struct plot {
     char path[QUOTED_LEN];
@@ -76,15 +77,27 @@ static bool is_path_ok(const char *path)
     return *path && *path != '|' && strlen(path) < QUOTED_LEN / 2 - 2;
 }
 
-static void begin(struct plot *p, const char *png_path, int width_px, int height_px)
+static bool is_pdf(const char *path)
+{
+    const size_t n = strlen(path);
+    return n > 4 && !strcasecmp(path + n - 4, ".pdf");
+}
+
+static void begin(struct plot *p, const char *path, int width_px, int height_px)
 {
     char quoted[QUOTED_LEN];
     plot_cmd(p, "set encoding utf8");
-    plot_cmd(p,
-             "set terminal pngcairo noenhanced size %d,%d background '#ffffff' font "
-             "'DejaVu Sans,11'",
-             width_px, height_px);
-    plot_cmd(p, "set output %s", plot_quote(png_path, quoted, sizeof(quoted)));
+    if (is_pdf(path)) /* lines and letters keep their share of the page */
+        plot_cmd(p,
+                 "set terminal pdfcairo noenhanced size %gin,%gin background '#ffffff' "
+                 "font 'DejaVu Sans,11'",
+                 (double)width_px / PX_PER_INCH, (double)height_px / PX_PER_INCH);
+    else
+        plot_cmd(p,
+                 "set terminal pngcairo noenhanced size %d,%d background '#ffffff' font "
+                 "'DejaVu Sans,11'",
+                 width_px, height_px);
+    plot_cmd(p, "set output %s", plot_quote(path, quoted, sizeof(quoted)));
     for (int k = 0; k < (int)(sizeof(colours) / sizeof(colours[0])); k++)
         plot_cmd(p, "set linetype %d lc rgb '%s' lw 1.8 pt 7 ps 0.6", k + 1, colours[k]);
     plot_cmd(p, "set border 3 lc rgb '#606060'");
@@ -94,11 +107,11 @@ static void begin(struct plot *p, const char *png_path, int width_px, int height
     plot_cmd(p, "set datafile missing '?'");
 }
 
-struct plot *plot_open(const char *png_path, int width_px, int height_px, char *err,
+struct plot *plot_open(const char *path, int width_px, int height_px, char *err,
                        size_t err_len)
 {
-    if (!is_path_ok(png_path)) {
-        snprintf(err, err_len, "'%.200s' cannot be the name of a picture", png_path);
+    if (!is_path_ok(path)) {
+        snprintf(err, err_len, "'%.200s' cannot be the name of a picture", path);
         return NULL;
     }
     struct plot *p = calloc(1, sizeof(*p));
@@ -112,8 +125,8 @@ struct plot *plot_open(const char *png_path, int width_px, int height_px, char *
             free_plot(p);
         return NULL;
     }
-    snprintf(p->path, sizeof(p->path), "%s", png_path);
-    begin(p, png_path, width_px, height_px);
+    snprintf(p->path, sizeof(p->path), "%s", path);
+    begin(p, path, width_px, height_px);
     return p;
 }
 

@@ -1,4 +1,4 @@
-/* plot.h - PNG pictures through gnuplot, which is started without a shell.
+/* plot.h - PNG and PDF pictures through gnuplot, which is started without a shell.
  *
  * A plot collects gnuplot commands and data; plot_close draws it.  Lines come in the
  * colours of Okabe and Ito (2008), which colour-blind readers can tell apart:
@@ -12,8 +12,9 @@
 
 struct plot;
 
-/* NULL with a sentence in err: the path cannot be used, or out of memory. */
-struct plot *plot_open(const char *png_path, int width_px, int height_px, char *err,
+/* A path that ends in .pdf becomes a PDF page of 96 px to the inch.  NULL with a sentence in
+ * err: the path cannot be used, or out of memory. */
+struct plot *plot_open(const char *path, int width_px, int height_px, char *err,
                        size_t err_len);
 
 /* One gnuplot command.  Text from outside goes through plot_quote first. */

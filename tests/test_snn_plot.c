@@ -57,6 +57,14 @@ Test(plot, a_line_with_a_gap_becomes_a_png)
     cr_expect(eq(int, memcmp(head, png, 8), 0));
 }
 
+Test(plot, a_name_that_ends_in_pdf_becomes_a_pdf)
+{
+    unsigned char head[8];
+    cr_assert(eq(int, draw("a.PDF", "plot $line using 1:2 with lines", head), 0), "%s",
+              err);
+    cr_expect(eq(int, memcmp(head, "%PDF-1.", 7), 0));
+}
+
 Test(plot, quotes_spaces_and_shell_characters_in_a_name_are_harmless)
 {
     unsigned char head[8];
