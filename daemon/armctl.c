@@ -31,6 +31,16 @@ static int act_simple(struct client *c, const struct verb *verb, int n, char **a
     return client_show(c, request, verb->timeout_ms, armctl_print_reply);
 }
 
+static int act_rename(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)n;
+    json_t *request =
+        json_pack("{ssssss}", "cmd", "rename", "name", args[0], "to", args[1]);
+    if (!request)
+        return armctl_fail(STATUS_USAGE, "the name is not valid UTF-8");
+    return client_show(c, request, verb->timeout_ms, armctl_print_reply);
+}
+
 static int act_guide(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)verb;
@@ -214,6 +224,7 @@ static const struct verb verbs[] = {
     {"skills", 0, 0, act_simple, REPLY_TIMEOUT_ms},
     {"skill", 1, 1, act_simple, REPLY_TIMEOUT_ms},
     {"forget", 1, 1, act_simple, LEARN_TIMEOUT_ms},
+    {"rename", 2, 2, act_rename, LEARN_TIMEOUT_ms},
     {"export", 2, 2, act_file, LEARN_TIMEOUT_ms},
     {"import", 1, 2, act_file, LEARN_TIMEOUT_ms},
     {"arm", 0, 0, act_arm, LEARN_TIMEOUT_ms},

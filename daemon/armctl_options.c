@@ -18,7 +18,7 @@ static const char usage[] =
     "  guide on | guide off [NAME] [--replace]    show by hand, learn it as NAME\n"
     "  guide save FILE.csv                   what was shown\n"
     "  limp on [--hands-on] | limp off       torque off, on again\n"
-    "  skill NAME | forget NAME | calibrate\n"
+    "  skill NAME | forget NAME | rename NAME TO | calibrate\n"
     "  export NAME FILE | import FILE [NAME] [--replace]    skills as files, by armd\n"
     "  arm | scan [PORT]                     registers of all servos | ports and servos\n"
     "  latency [--seconds S]                 histograms of the control loop\n"

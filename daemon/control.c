@@ -119,17 +119,31 @@ void control_finish(struct request *r)
 static const struct {
     const char *name;
     bool (*handle)(struct request *r);
-} commands[] = {{"hello", control_hello},     {"status", control_status},
-                {"teach", control_teach},     {"run", control_run},
-                {"stop", control_stop},       {"estop", control_estop},
-                {"reset", control_reset},     {"move", control_move},
-                {"home", control_home},       {"jog", control_jog},
-                {"limp", control_limp},       {"guide", control_guide},
-                {"arm", control_arm},         {"skills", control_skills},
-                {"forget", control_forget},   {"export", control_export},
-                {"import", control_import},   {"chip", control_chip},
-                {"config", control_config},   {"subscribe_info", control_subscribe_info},
-                {"latency", control_latency}, {"metrics", control_metrics}};
+} commands[] = {{"hello", control_hello},
+                {"status", control_status},
+                {"teach", control_teach},
+                {"run", control_run},
+                {"stop", control_stop},
+                {"estop", control_estop},
+                {"reset", control_reset},
+                {"move", control_move},
+                {"home", control_home},
+                {"jog", control_jog},
+                {"limp", control_limp},
+                {"guide", control_guide},
+                {"arm", control_arm},
+                {"skills", control_skills},
+                {"forget", control_forget},
+                {"export", control_export},
+                {"import", control_import},
+                {"chip", control_chip},
+                {"config", control_config},
+                {"subscribe_info", control_subscribe_info},
+                {"latency", control_latency},
+                {"metrics", control_metrics},
+                {"skill", control_skill},
+                {"rename", control_rename},
+                {"calibrate", control_calibrate}};
 
 static bool dispatch(struct request *r)
 {
@@ -174,7 +188,7 @@ void control_handle(struct service *s)
     zframe_destroy(&body);
 }
 
-static json_t *quality_json(const struct skill *skill, int updates)
+json_t *control_quality(const struct skill *skill, int updates)
 {
     const struct skill_quality *q = &skill->quality[updates];
     return json_pack("{s:i, s:f, s:f, s:f}", "updates", updates, "tip_rmse_mm",
@@ -186,7 +200,7 @@ static json_t *teach_json(const struct job *job)
 {
     json_t *updates = json_array();
     for (int u = 0; u <= job->skill->updates; u++)
-        json_array_append_new(updates, quality_json(job->skill, u));
+        json_array_append_new(updates, control_quality(job->skill, u));
     json_t *out = json_pack("{s:b, s:s, s:i, s:o, s:f}", "ok", 1, "name",
                             job->skill->name, "segments", job->skill->n_segments,
                             "updates", updates, "compute_ms", job->skill->compute_ms);
@@ -211,7 +225,7 @@ void control_job_done(struct service *s, struct job *job)
         out = error_json("io", job->err);
     else
         out = json_pack("{s:b}", "ok", 1);
-    if (job->type == JOB_CHIP)
+    if (job->type == JOB_CHIP || job->type == JOB_CALIBRATE)
         control_add_chip(s, out);
     send_reply(s, &job->envelope, job->has_id, job->id, out);
 }

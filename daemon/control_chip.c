@@ -44,6 +44,28 @@ void control_add_chip(const struct service *s, json_t *out)
         add_cells(&s->cells, out);
 }
 
+/* Measures the compensation of the columns of every skill anew; answers as chip does. */
+bool control_calibrate(struct request *r)
+{
+    static const char *const known[] = {NULL};
+    struct service *s = r->s;
+    struct loop_snapshot snap;
+    if (!control_check_fields(r, known))
+        return false;
+    if (s->cfg->network.backend != BACKEND_PCM)
+        return control_refuse(r, "bad_request",
+                              "the weights are ideal: there is no chip");
+    if (!control_check_free(r, &snap))
+        return false;
+    struct job *job = job_new(JOB_CALIBRATE, service_time_s(s));
+    if (!job)
+        return control_refuse(r, "internal", "out of memory");
+    service_list_skills(s, &job->task);
+    job->has_cells = true;
+    control_take_envelope(r, job);
+    return service_submit(s, job);
+}
+
 /* While a skill runs its cores are the loop's: then the figures are those from before. */
 bool control_chip(struct request *r)
 {

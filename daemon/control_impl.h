@@ -51,6 +51,12 @@ struct pending *control_pend(struct request *r);
 /* Sends r->out, unless somebody else answers, and is done with it. */
 void control_finish(struct request *r);
 
+/* A skill that nobody is at work on; NULL after refusing. */
+struct skill *control_free_skill(struct request *r);
+
+/* How good a skill was after so many updates. */
+json_t *control_quality(const struct skill *skill, int updates);
+
 /* May a skill be learned under this name?  False after refusing. */
 bool control_check_new_name(struct request *r, const char *name, bool is_replacing);
 
@@ -83,6 +89,9 @@ bool control_metrics(struct request *r);
 bool control_subscribe_info(struct request *r);
 bool control_teach(struct request *r);
 bool control_skills(struct request *r);
+bool control_skill(struct request *r);
+bool control_rename(struct request *r);
+bool control_calibrate(struct request *r);
 bool control_forget(struct request *r);
 bool control_export(struct request *r);
 bool control_import(struct request *r);

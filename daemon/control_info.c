@@ -95,8 +95,9 @@ bool control_config(struct request *r)
 
 bool control_subscribe_info(struct request *r)
 {
-    json_object_update_new(r->out, json_pack("{s:s, s:[s, s, s, s]}", "endpoint",
-                                             r->s->cfg->telemetry.endpoint, "topics",
-                                             "state", "spikes", "event", "timing"));
+    json_object_update_new(r->out,
+                           json_pack("{s:s, s:[s, s, s, s, s]}", "endpoint",
+                                     r->s->cfg->telemetry.endpoint, "topics", "state",
+                                     "spikes", "event", "timing", "chip"));
     return true;
 }

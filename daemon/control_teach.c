@@ -196,8 +196,7 @@ bool control_skills(struct request *r)
     return true;
 }
 
-/* a skill that nobody is at work on; NULL after refusing */
-static struct skill *free_skill(struct request *r)
+struct skill *control_free_skill(struct request *r)
 {
     struct service *s = r->s;
     const char *name = json_string_value(json_object_get(r->in, "name"));
@@ -217,7 +216,7 @@ static struct skill *free_skill(struct request *r)
 bool control_forget(struct request *r)
 {
     static const char *const known[] = {"name", NULL};
-    struct skill *skill = control_check_fields(r, known) ? free_skill(r) : NULL;
+    struct skill *skill = control_check_fields(r, known) ? control_free_skill(r) : NULL;
     struct job *job = skill ? job_new(JOB_FORGET, service_time_s(r->s)) : NULL;
     if (!job)
         return skill ? control_refuse(r, "internal", "out of memory") : false;
@@ -243,7 +242,7 @@ bool control_export(struct request *r)
 {
     static const char *const known[] = {"name", "path", NULL};
     const char *path = control_check_fields(r, known) ? read_path(r) : NULL;
-    struct skill *skill = path ? free_skill(r) : NULL;
+    struct skill *skill = path ? control_free_skill(r) : NULL;
     struct job *job = skill ? job_new(JOB_EXPORT, service_time_s(r->s)) : NULL;
     if (!job)
         return skill ? control_refuse(r, "internal", "out of memory") : false;

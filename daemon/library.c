@@ -319,6 +319,32 @@ int library_forget(struct library *l, struct skill *s, char *err, size_t err_len
     return 0;
 }
 
+int library_rename(struct library *l, struct skill *s, const char *name, char *err,
+                   size_t err_len)
+{
+    char path[PATH_MAX], old[SKILL_NAME_LEN], unused[512];
+    memcpy(old, s->name, sizeof(old));
+    if (l->store) {
+        store_skill_path(l->store, name, path);
+        if (store_has(path)) {
+            snprintf(err, err_len, "%.300s is there and could not be used", path);
+            return -EEXIST;
+        }
+    }
+    snprintf(s->name, sizeof(s->name), "%s", name);
+    int rc = library_keep(l, s, err, err_len);
+    struct skill before = {0};
+    memcpy(before.name, old, sizeof(old));
+    if (rc == 0)
+        rc = remove_file(l, &before, err, err_len);
+    if (rc == 0)
+        return 0;
+    remove_file(l, s, unused, sizeof(unused));
+    memcpy(s->name, old, sizeof(old));
+    s->is_kept = false;
+    return rc;
+}
+
 double library_prepare(struct library *l, struct skill *s, double t_s, bool is_rehearsed,
                        bool *is_healed, char *err, size_t err_len)
 {

@@ -76,6 +76,11 @@ int library_export(struct library *l, const struct skill *s, const char *path, c
 /* It is destroyed, with its file; -errno with a sentence: it stays. */
 int library_forget(struct library *l, struct skill *s, char *err, size_t err_len);
 
+/* A crash meanwhile leaves it under both names, never under none.  -errno with a sentence:
+ * it keeps its name. */
+int library_rename(struct library *l, struct skill *s, const char *name, char *err,
+                   size_t err_len);
+
 /* teacher_prepare; a skill that was learned again is kept (err: a sentence when it could
  * not be).  Negative: its cores are free, its file stays for the next start. */
 double library_prepare(struct library *l, struct skill *s, double t_s, bool is_rehearsed,

@@ -77,6 +77,7 @@ struct loop_run {
     double network_rmse_mm;  /* the network's own path against the taught one */
     uint64_t overruns;
     bool is_complete; /* false: stopped before its end */
+    int left;         /* repetitions that follow */
     const struct skill *skill;
 };
 

@@ -16,6 +16,7 @@ void loop_run_finish(struct loop *l, int64_t now_ns, bool is_complete)
                               .network_rmse_mm = 1e3 * sqrt(s->network / n),
                               .overruns = l->overruns - s->overruns_before,
                               .is_complete = is_complete,
+                              .left = is_complete ? l->runs_left - 1 : 0,
                               .skill = l->run.skill};
     loop_post(l, &e);
 }

@@ -152,7 +152,7 @@ bool service_submit(struct service *s, struct job *job)
 {
     job->has_report = !s->running || job->type == JOB_PREPARE;
     s->is_teaching = s->is_teaching || job->type == JOB_TEACH || job->type == JOB_IMPORT;
-    s->forgetting += job->type == JOB_FORGET;
+    s->forgetting += job->type == JOB_FORGET || job->type == JOB_RENAME;
     s->is_preparing = s->is_preparing || job->type == JOB_PREPARE;
     s->jobs++;
     return zsock_send(s->worker, "p", job) == 0;
@@ -197,7 +197,7 @@ static void taught(struct service *s, struct job *job)
 static void forgotten(struct service *s, struct job *job)
 {
     s->forgetting--;
-    if (job->skill) /* its file would not go: it stays */
+    if (job->skill) /* its file would not go: it stays; or it has another name */
         skill_add(&s->skills, job->skill);
 }
 
@@ -237,6 +237,11 @@ static void take_job(struct service *s)
     zsock_recv(s->worker, "p", &job);
     if (!job)
         return;
+    if (job->type == JOB_PROGRESS) { /* the job that it is of goes on */
+        telemetry_progress(s, &job->progress);
+        job_destroy(job);
+        return;
+    }
     s->jobs--;
     if (job->has_report)
         s->report = job->report;
@@ -244,7 +249,7 @@ static void take_job(struct service *s)
         s->cells = job->report;
     if (job->type == JOB_TEACH || job->type == JOB_IMPORT)
         taught(s, job);
-    else if (job->type == JOB_FORGET)
+    else if (job->type == JOB_FORGET || job->type == JOB_RENAME)
         forgotten(s, job);
     else if (job->type == JOB_PREPARE)
         prepared(s, job);

@@ -237,6 +237,12 @@ struct skill *teacher_learn(struct teacher *t, const char *name,
     return s;
 }
 
+void teacher_set_watch(struct teacher *t, teacher_watch_fn watch, void *context)
+{
+    t->watch = watch;
+    t->watch_context = context;
+}
+
 void teacher_set_learning(struct teacher *t, int updates, double stop_below_mm)
 {
     t->p.updates = updates;
@@ -260,17 +266,24 @@ void teacher_warm_up(struct teacher *t)
     trajectory_destroy(zero);
 }
 
-double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_rehearsed,
-                       bool *is_healed)
+int teacher_compensate(struct teacher *t, struct skill *s, double t_s)
 {
-    *is_healed = false;
     if (t->chip && pcm_chip_advance(t->chip, t_s) < 0)
-        return -1.0;
+        return -EINVAL;
     for (int i = 0; i < s->n_segments; i++) {
         synapse_age(s->segments[i].synapse, t_s);
         synapse_begin_trial(s->segments[i].synapse);
         synapse_calibrate(s->segments[i].synapse);
     }
+    return 0;
+}
+
+double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_rehearsed,
+                       bool *is_healed)
+{
+    *is_healed = false;
+    if (teacher_compensate(t, s, t_s) < 0)
+        return -1.0;
     if (!is_rehearsed)
         return 0.0;
     const double learned_mm = s->quality[s->updates].tip_rmse_mm;

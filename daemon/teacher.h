@@ -26,6 +26,15 @@ struct teacher_params {
     double stop_below_mm;
 };
 
+/* How far a lesson has come: called by the learner thread after every update (0: before the
+ * first).  cells: of the chip, written in this segment so far. */
+struct teacher_progress {
+    const char *name;
+    int segment, segments, updates; /* segment: from 1 */
+    double tip_rmse_mm, cells;
+};
+typedef void (*teacher_watch_fn)(void *context, const struct teacher_progress *p);
+
 struct teacher;
 
 /* arm: one of its own, owned by the teacher from then on.  NULL with errno. */
@@ -38,6 +47,9 @@ struct pcm_chip *teacher_chip(struct teacher *t); /* NULL when weights are ideal
 
 /* Other values of these parameters from now on. */
 void teacher_set_learning(struct teacher *t, int updates, double stop_below_mm);
+
+/* Who is told of progress; NULL: nobody. */
+void teacher_set_watch(struct teacher *t, teacher_watch_fn watch, void *context);
 
 /* Learns to stand still, and forgets it: the first showing need not pay for fresh memory. */
 void teacher_warm_up(struct teacher *t);
@@ -59,6 +71,10 @@ int teacher_relearn(struct teacher *t, struct skill *s, int updates, double t_s)
 
 /* Puts a skill that was stored on its cores as they are.  0 or -errno. */
 int teacher_attach(struct teacher *t, struct skill *s);
+
+/* Devices age to t_s, and the compensation of the skill's columns is measured anew.  0 or
+ * -errno. */
+int teacher_compensate(struct teacher *t, struct skill *s, double t_s);
 
 /* Before a run: devices age to t_s, drift is compensated; with is_rehearsed the skill is
  * run without the arm.  When it has become worse than when it was learned (by half and

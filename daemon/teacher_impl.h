@@ -11,6 +11,8 @@ struct teacher {
     struct arm *arm;
     struct learner *learner;
     struct pcm_chip *chip;
+    teacher_watch_fn watch; /* NULL: nobody looks */
+    void *watch_context;
     float *target; /* (net steps, joints) of the segment, what is left to do */
     float *tip;    /* (net steps, 3) */
     float *omega;  /* (updates + 1, path steps, joints) rehearsed, of the skill */

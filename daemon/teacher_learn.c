@@ -24,6 +24,8 @@ struct lesson_context {
     const struct skill *skill;
     const struct skill_segment *segment;
     int first;                          /* step of the path */
+    bool is_lesson;                     /* else a rehearsal: nobody is told */
+    uint64_t writes;                    /* of the core when the lesson began */
     double off_rad[NETWORK_MAX_JOINTS]; /* where it begins, less the path */
 };
 
@@ -91,6 +93,27 @@ static float *rehearsed(struct teacher *t, int update, int first)
     return t->omega + ((size_t)OMEGA_STEPS * update + first) * t->net->p.joints;
 }
 
+static uint64_t core_writes(const struct skill_segment *s)
+{
+    const struct pcm_core *core = synapse_core(s->synapse);
+    return core ? pcm_core_view(core).n_writes : 0;
+}
+
+static void tell(const struct lesson_context *c, int update, double tip_rmse_mm)
+{
+    const struct teacher *t = c->teacher;
+    if (!c->is_lesson || !t->watch)
+        return;
+    t->watch(t->watch_context,
+             &(struct teacher_progress){
+                 .name = c->skill->name,
+                 .segment = (int)(c->segment - c->skill->segments) + 1,
+                 .segments = c->skill->n_segments,
+                 .updates = update,
+                 .tip_rmse_mm = tip_rmse_mm,
+                 .cells = (double)(core_writes(c->segment) - c->writes)});
+}
+
 /* tip error in mm of an attempt, which is kept in omega[update], with what was carried */
 static double judge(void *context, int update, const float *own)
 {
@@ -101,7 +124,9 @@ static double judge(void *context, int update, const float *own)
     for (int k = 0; k < steps; k++)
         for (int j = 0; j < J; j++)
             omega[k * J + j] = own[k * J + j] + carried(t->net, c->segment, k, j);
-    return measure(t, c->skill, c->first, steps, c->off_rad, omega).tip_rmse_mm;
+    double mm = measure(t, c->skill, c->first, steps, c->off_rad, omega).tip_rmse_mm;
+    tell(c, update, mm);
+    return mm;
 }
 
 /* learns one segment; omega[u] receives what it does after u updates, 0 .. updates */
@@ -111,13 +136,14 @@ static int teach_segment(struct lesson_context *c, const struct lesson_params *p
     struct teacher *t = c->teacher;
     struct skill_segment *s = (struct skill_segment *)c->segment;
     struct target target = segment_target(c);
+    c->is_lesson = true;
+    c->writes = core_writes(s);
     int made = lesson_learn(t->learner, s->synapse, &target, p, t_s, judge, c, cells);
     for (int u = made + 1; made >= 0 && u <= p->updates;
          u++) /* nothing more was written */
         memcpy(rehearsed(t, u, c->first), rehearsed(t, made, c->first),
                (size_t)s->steps * t->net->p.joints * sizeof(float));
-    if (synapse_core(s->synapse))
-        s->core_writes = pcm_core_view(synapse_core(s->synapse)).n_writes;
+    s->core_writes = core_writes(s);
     return made;
 }
 

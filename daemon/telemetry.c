@@ -96,6 +96,19 @@ void telemetry_sample(struct service *s, const struct loop_sample *sample)
         publish_spikes(s, sample);
 }
 
+/* as last seen: while a skill runs, from before it */
+static void publish_chip(struct service *s)
+{
+    const struct chip_report *r = s->cells.has_cells ? &s->cells : &s->report;
+    const struct pcm_chip_stats *stats = &s->report.stats;
+    publish(s, "chip",
+            json_pack("{s:f, s:I, s:f, s:f, s:f}", "t_s",
+                      unix_time_s(s, zclock_usecs() * 1000), "writes",
+                      (json_int_t)stats->n_writes, "energy_nJ",
+                      stats->read_energy_nJ + stats->program_energy_nJ, "alpha",
+                      r->gain_mean, "age_s", r->oldest_s));
+}
+
 void telemetry_timing(struct service *s)
 {
     s->timing = loop_timing(s->loop);
@@ -109,6 +122,8 @@ void telemetry_timing(struct service *s)
                       telemetry_percentiles(&s->timing.bus), "overruns",
                       (json_int_t)s->timing.overruns, "missed_replies",
                       (json_int_t)s->timing.missed_replies));
+    if (s->cfg->network.backend == BACKEND_PCM)
+        publish_chip(s);
 }
 
 void telemetry_event(struct service *s, const char *kind, json_t *fields)
@@ -123,6 +138,15 @@ void telemetry_event(struct service *s, const char *kind, json_t *fields)
     publish(s, "event", o);
 }
 
+void telemetry_progress(struct service *s, const struct teacher_progress *p)
+{
+    telemetry_event(s, "progress",
+                    json_pack("{s:s, s:i, s:i, s:i, s:f, s:f}", "name", p->name,
+                              "segment", p->segment, "segments", p->segments, "updates",
+                              p->updates, "tip_rmse_mm", p->tip_rmse_mm, "cells_written",
+                              p->cells));
+}
+
 static const char *joint_name(const struct service *s, int joint)
 {
     return joint >= 0 ? s->cfg->arm.joints[joint].name : "";
@@ -130,11 +154,12 @@ static const char *joint_name(const struct service *s, int joint)
 
 static json_t *run_json(const struct loop_run *r)
 {
-    return json_pack("{s:s, s:b, s:f, s:f, s:f, s:f, s:f, s:I}", "name", r->skill->name,
-                     "complete", r->is_complete, "tip_rmse_mm", r->tip_rmse_mm,
-                     "tip_max_mm", r->tip_max_mm, "omega_rmse_rad_s", r->omega_rmse_rad_s,
-                     "tracking_rmse_mm", r->tracking_rmse_mm, "network_rmse_mm",
-                     r->network_rmse_mm, "overruns", (json_int_t)r->overruns);
+    return json_pack("{s:s, s:i, s:b, s:f, s:f, s:f, s:f, s:f, s:I}", "name",
+                     r->skill->name, "left", r->left, "complete", r->is_complete,
+                     "tip_rmse_mm", r->tip_rmse_mm, "tip_max_mm", r->tip_max_mm,
+                     "omega_rmse_rad_s", r->omega_rmse_rad_s, "tracking_rmse_mm",
+                     r->tracking_rmse_mm, "network_rmse_mm", r->network_rmse_mm,
+                     "overruns", (json_int_t)r->overruns);
 }
 
 /* what a servo says of itself, when that is the fault */
@@ -171,7 +196,8 @@ void telemetry_loop_event(struct service *s, const struct loop_event *e)
                                   "temp_C", e->value));
         return;
     case EVENT_RUN_DONE:
-        telemetry_event(s, "run_done", run_json(&e->run));
+        telemetry_event(s, e->run.left > 0 ? "repeat_done" : "run_done",
+                        run_json(&e->run));
         return;
     case EVENT_MOVE_DONE:
         telemetry_event(s, "move_done", NULL);

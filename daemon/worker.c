@@ -96,7 +96,15 @@ static void work(const struct worker_params *p, struct job *job)
         job->rehearsed_mm = library_prepare(l, job->skill, job->t_s, job->is_rehearsed,
                                             &job->is_healed, job->err, len);
         break;
+    case JOB_RENAME:
+        library_rename(l, job->skill, job->task.name, job->err, len);
+        break;
+    case JOB_CALIBRATE:
+        for (int i = 0; i < job->task.n_skills; i++)
+            teacher_compensate(library_teacher(l), job->task.skills[i], job->t_s);
+        break;
     case JOB_CHIP:
+    case JOB_PROGRESS:
         break;
     case JOB_SETTINGS:
         teacher_set_learning(library_teacher(l), job->task.updates, job->stop_below_mm);
@@ -118,11 +126,23 @@ static void work(const struct worker_params *p, struct job *job)
         library_report(l, job->t_s, job->has_cells, &job->report);
 }
 
+static void tell_progress(void *pipe, const struct teacher_progress *p)
+{
+    struct job *job = job_new(JOB_PROGRESS, 0.0);
+    if (!job)
+        return;
+    snprintf(job->task.name, sizeof(job->task.name), "%s", p->name);
+    job->progress = *p;
+    job->progress.name = job->task.name;
+    zsock_send(pipe, "p", job);
+}
+
 static void worker_main(zsock_t *pipe, void *args)
 {
     struct worker_params p = *(const struct worker_params *)args;
     zsock_signal(pipe, 0); /* args have been copied */
     teacher_warm_up(library_teacher(p.library));
+    teacher_set_watch(library_teacher(p.library), tell_progress, pipe);
     for (;;) {
         zmsg_t *message = zmsg_recv(pipe);
         if (!message)

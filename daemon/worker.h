@@ -17,9 +17,12 @@ enum job_type {
     JOB_EXPORT,
     JOB_FORGET,
     JOB_PREPARE,
-    JOB_CHIP,     /* figures alone */
-    JOB_SETTINGS, /* task.updates and stop_below_mm from now on */
-    JOB_KEEP,     /* the last one: what changed goes to disk */
+    JOB_CHIP,      /* figures alone */
+    JOB_RENAME,    /* skill to task.name */
+    JOB_CALIBRATE, /* the columns of all skills in task */
+    JOB_PROGRESS,  /* comes out by itself while a skill is learned: progress */
+    JOB_SETTINGS,  /* task.updates and stop_below_mm from now on */
+    JOB_KEEP,      /* the last one: what changed goes to disk */
     JOB_OPEN_BUS,
     JOB_SET_MODE,
     JOB_DESCRIBE
@@ -36,7 +39,8 @@ struct job {
     struct trajectory_limits limits;
     char path[PATH_MAX]; /* import, export */
 
-    double stop_below_mm; /* settings */
+    double stop_below_mm;             /* settings */
+    struct teacher_progress progress; /* of task.name */
 
     /* export, prepare, forget: in; forget: out when it stays, else NULL */
     struct skill *skill;

@@ -1,0 +1,80 @@
+/* What clients of the control socket may rely on, with the real programs. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <string.h>
+
+#include "tests/support_rig.h"
+
+static struct rig rig;
+
+static void setup(void)
+{
+    rig_start(&rig);
+}
+
+static void teardown(void)
+{
+    rig_stop(&rig);
+}
+
+TestSuite(scenario_control, .init = setup, .fini = teardown, .timeout = 120);
+
+static double number(const json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+static json_t *teach_request(const char *name)
+{
+    return json_pack("{s:s, s:s, s:b, s:s, s:f, s:[[f, f], [f, f], [f, f]]}", "cmd",
+                     "teach", "name", name, "replace", 1, "space", "joint", "duration_s",
+                     1.0, "points", 0.0, 0.0, 0.2, -0.1, 0.0, 0.1);
+}
+
+Test(scenario_control, clients_see_the_error_fall_while_a_skill_is_learned)
+{
+    cr_assert(rig_ok(&rig, "o", teach_request("a")));
+    json_t *before = rig_wait_event(&rig, "progress"), *after = NULL;
+    cr_assert(before != NULL);
+    cr_expect(eq(dbl, number(before, "updates"), 0.0));
+    cr_expect(eq(dbl, number(before, "segments"), 1.0));
+    after = rig_wait_event(&rig, "progress");
+    cr_assert(after != NULL);
+    cr_expect(lt(dbl, number(after, "tip_rmse_mm"), number(before, "tip_rmse_mm")));
+    cr_expect(gt(dbl, number(after, "cells_written"), 0.0));
+    json_decref(before);
+    json_decref(after);
+}
+
+Test(scenario_control, a_repeated_run_is_done_once_after_its_last_repetition)
+{
+    cr_assert(rig_ok(&rig, "o", teach_request("a")));
+    cr_assert(rig_ok(&rig, "{s:s, s:s, s:i}", "cmd", "run", "name", "a", "repeat", 2));
+    json_t *first = rig_wait_event(&rig, "repeat_done");
+    cr_assert(first != NULL);
+    cr_expect(eq(dbl, number(first, "left"), 1.0));
+    json_t *done = rig_wait_event(&rig, "run_done");
+    cr_assert(done != NULL);
+    cr_expect(eq(dbl, number(done, "left"), 0.0));
+    json_decref(first);
+    json_decref(done);
+}
+
+Test(scenario_control, a_skill_can_be_looked_at_renamed_and_its_columns_calibrated)
+{
+    cr_assert(rig_ok(&rig, "o", teach_request("a")));
+    cr_expect(rig_ok(&rig, "{s:s, s:s, s:s}", "cmd", "rename", "name", "a", "to", "b"));
+    cr_expect(not(rig_ok(&rig, "{s:s, s:s}", "cmd", "skill", "name", "a")));
+    json_t *skill = rig_request(&rig, "{s:s, s:s}", "cmd", "skill", "name", "b");
+    cr_expect(eq(dbl, number(skill, "segments"), 1.0));
+    bool is_kept = json_is_true(json_object_get(skill, "kept"));
+    cr_expect(is_kept);
+    cr_expect(gt(sz, json_array_size(json_object_get(skill, "updates")), 1));
+    json_decref(skill);
+    json_t *chip = rig_request(&rig, "{s:s}", "cmd", "calibrate");
+    bool is_ok = json_is_true(json_object_get(chip, "ok"));
+    cr_expect(is_ok);
+    cr_expect(gt(dbl, number(json_object_get(chip, "compensation"), "mean"), 0.5));
+    json_decref(chip);
+    cr_expect(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "b"));
+}
