@@ -83,6 +83,8 @@ static const struct field fields[] = {
      "2", "rad/s for every rad of servo error", NULL},
     {"control.lead_ms", FIELD_NUMBER, AT(control.lead_ms), 0, 100, "0",
      "feed-forward lead against servo lag", NULL},
+    {"control.lease_s", FIELD_NUMBER, AT(control.lease_s), 1, 3600, "10",
+     "how long a named client keeps the right to change things after its last command", NULL},
     {"control.endpoint", FIELD_ENDPOINT, AT(control.endpoint), SIZE(control.endpoint),
      "ipc:///run/armd/control", "where commands are taken", NULL},
     {"guide.mode", FIELD_WORD, AT(guide.mode), 0, 0, "float",

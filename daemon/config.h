@@ -68,7 +68,7 @@ struct config {
     } learning;
     struct {
         enum config_track track;
-        double position_gain_per_s, lead_ms;
+        double position_gain_per_s, lead_ms, lease_s;
         char endpoint[CONFIG_PATH_LEN];
     } control;
     struct {

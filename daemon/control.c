@@ -6,12 +6,39 @@
 
 #include "daemon/telemetry.h"
 
+enum { ANSWERS = 1024, STOP_MAX_B = 256, CLIENT_PER_s = 500, ALL_PER_s = 2000 };
+
+struct clients *control_open(void)
+{
+    struct clients *c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    c->answers = answers_create(ANSWERS);
+    c->buckets = buckets_create(CLIENT_PER_s, CLIENT_PER_s, ALL_PER_s, ALL_PER_s);
+    if (c->answers && c->buckets)
+        return c;
+    control_close(c);
+    return NULL;
+}
+
+void control_close(struct clients *c)
+{
+    if (!c)
+        return;
+    answers_destroy(c->answers);
+    buckets_destroy(c->buckets);
+    free(c);
+}
+
 static void send_reply(struct service *s, zmsg_t **envelope, bool has_id, int64_t id,
                        json_t *out)
 {
     if (has_id)
         json_object_set_new(out, "id", json_integer(id));
+    zframe_t *who = zmsg_first(*envelope);
     char *text = json_dumps(out, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    if (has_id && text && who)
+        answers_keep(s->clients->answers, zframe_data(who), zframe_size(who), id, text);
     zmsg_addstr(*envelope, text ? text : "{\"ok\":false}");
     zmsg_send(envelope, s->control);
     free(text);
@@ -63,7 +90,8 @@ bool control_check_fields(struct request *r, const char *const *known)
     const char *key;
     json_t *value;
     json_object_foreach (r->in, key, value) {
-        bool is_known = strcmp(key, "id") == 0 || strcmp(key, "cmd") == 0;
+        bool is_known = strcmp(key, "id") == 0 || strcmp(key, "cmd") == 0 ||
+                        strcmp(key, "client") == 0;
         for (const char *const *k = known; *k && !is_known; k++)
             is_known = strcmp(key, *k) == 0;
         if (!is_known)
@@ -116,10 +144,24 @@ void control_finish(struct request *r)
         json_decref(r->out); /* answered later */
 }
 
+/* anyone may look, and stop the arm; what changes something needs the lease */
+static const char *const free_for_all[] = {"hello", "status", "skills",         "skill",
+                                           "chip",  "config", "subscribe_info", "stop",
+                                           "estop", "lease"};
+
+static bool needs_lease(const char *cmd)
+{
+    for (size_t i = 0; i < sizeof(free_for_all) / sizeof(free_for_all[0]); i++)
+        if (strcmp(cmd, free_for_all[i]) == 0)
+            return false;
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*handle)(struct request *r);
 } commands[] = {{"hello", control_hello},
+                {"lease", control_lease},
                 {"status", control_status},
                 {"teach", control_teach},
                 {"run", control_run},
@@ -133,6 +175,8 @@ static const struct {
                 {"guide", control_guide},
                 {"arm", control_arm},
                 {"skills", control_skills},
+                {"skill", control_skill},
+                {"rename", control_rename},
                 {"forget", control_forget},
                 {"export", control_export},
                 {"import", control_import},
@@ -141,8 +185,6 @@ static const struct {
                 {"subscribe_info", control_subscribe_info},
                 {"latency", control_latency},
                 {"metrics", control_metrics},
-                {"skill", control_skill},
-                {"rename", control_rename},
                 {"calibrate", control_calibrate}};
 
 static bool dispatch(struct request *r)
@@ -152,13 +194,65 @@ static bool dispatch(struct request *r)
         return control_refuse(r, "bad_request", "field 'cmd' is missing or not a string");
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(cmd, commands[i].name) == 0)
-            return commands[i].handle(r);
+            return (!needs_lease(cmd) || control_check_lease(r)) && commands[i].handle(r);
     return control_refuse(r, "unknown_command", "no command '%.40s'", cmd);
+}
+
+static bool read_client(struct request *r)
+{
+    json_t *client = json_object_get(r->in, "client");
+    const char *name = json_string_value(client);
+    if (!client)
+        return true;
+    if (!name || !*name || strlen(name) >= sizeof(r->client))
+        return control_refuse(r, "bad_request", "client must be a name of 1 to %zu bytes",
+                              sizeof(r->client) - 1);
+    snprintf(r->client, sizeof(r->client), "%s", name);
+    return true;
+}
+
+/* A request that came again: what was said is said again, and nothing is done twice. */
+static bool was_answered(struct request *r, const char *text, size_t len)
+{
+    const char *reply;
+    zframe_t *who = zmsg_first(r->envelope);
+    if (!r->has_id)
+        return false;
+    switch (answers_ask(r->s->clients->answers, zframe_data(who), zframe_size(who), r->id,
+                        text, len, &reply)) {
+    case ANSWER_NEW:
+        return false;
+    case ANSWER_KNOWN:
+        zmsg_addstr(r->envelope, reply);
+        zmsg_send(&r->envelope, r->s->control);
+        return true;
+    case ANSWER_PENDING: /* the first one's answer will do for both */
+        zmsg_destroy(&r->envelope);
+        return true;
+    default:
+        control_refuse(r, "bad_request", "id %lld was given to another request",
+                       (long long)r->id);
+        return true;
+    }
+}
+
+/* A stop is never throttled, whoever floods. */
+static bool looks_like_stop(const char *text, size_t len)
+{
+    return len < STOP_MAX_B && (memmem(text, len, "\"stop\"", 6) != NULL ||
+                                memmem(text, len, "\"estop\"", 7) != NULL);
 }
 
 static bool answer(struct request *r, const char *text, size_t len)
 {
     json_error_t where;
+    zframe_t *who = zmsg_first(r->envelope);
+    if (!looks_like_stop(text, len) &&
+        !buckets_take(r->s->clients->buckets, zframe_data(who), zframe_size(who),
+                      zclock_mono()))
+        return control_refuse(r, "busy_rate",
+                              "more than %d requests a second; ask less often",
+                              CLIENT_PER_s);
     const char *why = control_check_text(text, len);
     if (why)
         return control_refuse(r, "bad_request", "%s", why);
@@ -169,7 +263,9 @@ static bool answer(struct request *r, const char *text, size_t len)
     json_t *id = json_object_get(r->in, "id");
     r->has_id = json_is_integer(id);
     r->id = json_integer_value(id);
-    return dispatch(r);
+    if (!read_client(r))
+        return false;
+    return was_answered(r, text, len) || dispatch(r);
 }
 
 void control_handle(struct service *s)

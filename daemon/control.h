@@ -10,6 +10,10 @@
 
 enum { CONTROL_MAX_B = 1 << 20, CONTROL_MAX_DEPTH = 16 };
 
+/* What is remembered of clients; NULL with errno.  For service.c. */
+struct clients *control_open(void);
+void control_close(struct clients *c); /* NULL is fine */
+
 /* Reads one message from the control socket and answers it, now or when its job is done. */
 void control_handle(struct service *s);
 

@@ -8,6 +8,13 @@
 #define DAEMON_CONTROL_IMPL_H
 
 #include "daemon/control.h"
+#include "daemon/control_client.h"
+
+struct clients {
+    struct lease lease;
+    struct answers *answers;
+    struct buckets *buckets;
+};
 
 /* A request being answered. */
 struct request {
@@ -16,6 +23,7 @@ struct request {
     json_t *in, *out;
     int64_t id;
     bool has_id;
+    char client[CLIENT_NAME_LEN]; /* as it calls itself; "": it does not */
 };
 
 /* A request that waits for the loop. */
@@ -79,7 +87,15 @@ struct request control_reopen(struct service *s);
 json_t *control_chip_summary(const struct service *s);
 void control_add_chip(const struct service *s, json_t *out);
 
+/* Who may change things now, "" when anybody may; the lease as status tells it. */
+const char *control_lease_owner(struct service *s);
+json_t *control_lease_json(struct service *s);
+/* May this client change things?  Takes the lease for a client with a name.  False after
+ * refusing. */
+bool control_check_lease(struct request *r);
+
 /* The commands. */
+bool control_lease(struct request *r);
 bool control_hello(struct request *r);
 bool control_status(struct request *r);
 bool control_chip(struct request *r);

@@ -27,6 +27,7 @@ bool control_hello(struct request *r)
                   "tick_ms", cfg->network.tick_ms, "steps", r->s->net->p.steps,
                   "network_joints", r->s->net->p.joints, "backend",
                   cfg->network.backend == BACKEND_PCM ? "pcm" : "ideal"));
+    json_object_set_new(r->out, "lease", control_lease_json(r->s));
     return true;
 }
 
@@ -66,6 +67,7 @@ bool control_status(struct request *r)
                           "chip", control_chip_summary(s)));
     json_object_set_new(r->out, "servo_errors", servo_errors(s, &snap));
     json_object_set_new(r->out, "torque", json_string(torque[snap.mode]));
+    json_object_set_new(r->out, "lease", control_lease_json(s));
     json_object_set_new(r->out, "jogging", json_boolean(snap.is_jogging));
     json_object_set_new(r->out, "skill",
                         s->running ? json_string(s->running->name) : json_null());

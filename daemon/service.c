@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
 #include "daemon/control.h"
@@ -12,7 +10,7 @@
 #include "daemon/seek.h"
 #include "daemon/telemetry.h"
 
-enum { POLL_ms = 5, LINGER_ms = 200, SOCKET_MAX_B = 8 << 20 };
+enum { POLL_ms = 5 };
 
 static volatile sig_atomic_t is_terminated, is_reload_wanted;
 
@@ -41,68 +39,19 @@ double service_time_s(const struct service *s)
     return s->t0_s + s->device_ahead_s + 1e-6 * (double)zclock_usecs();
 }
 
-/* the folder of an ipc endpoint, for users of the group only */
-static int make_folder(const char *endpoint)
-{
-    char path[CONFIG_PATH_LEN];
-    if (strncmp(endpoint, "ipc://", 6) != 0)
-        return 0;
-    snprintf(path, sizeof(path), "%s", endpoint + 6);
-    char *slash = strrchr(path, '/');
-    if (!slash || slash == path)
-        return 0;
-    *slash = '\0';
-    return mkdir(path, 0750) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-/* binding would silently take an ipc path away from an armd that runs there */
-static bool is_taken(const char *endpoint)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const int room = sizeof(address.sun_path);
-    if (strncmp(endpoint, "ipc://", 6) != 0 ||
-        snprintf(address.sun_path, (size_t)room, "%s", endpoint + 6) >= room)
-        return false;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool is_answered =
-        fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-    if (fd >= 0)
-        close(fd);
-    return is_answered;
-}
-
-static zsock_t *bind_socket(int type, const char *endpoint, char *err, size_t err_len)
-{
-    int rc = make_folder(endpoint);
-    if (rc < 0) {
-        snprintf(err, err_len, "%s: cannot make its folder: %s", endpoint, strerror(-rc));
-        return NULL;
-    }
-    if (is_taken(endpoint)) {
-        snprintf(err, err_len, "%s: another armd answers there", endpoint);
-        return NULL;
-    }
-    zsock_t *sock = zsock_new(type);
-    zsock_set_linger(sock, LINGER_ms);
-    zsock_set_maxmsgsize(sock, SOCKET_MAX_B);
-    mode_t mask = umask(0117); /* sockets: owner and group */
-    rc = zsock_bind(sock, "%s", endpoint);
-    umask(mask);
-    if (rc < 0) {
-        snprintf(err, err_len, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
-        zsock_destroy(&sock);
-    }
-    return sock;
-}
-
 int service_open(struct service *s, char *err, size_t err_len)
 {
     s->t0_s = 1e-3 * (double)zclock_time() - 1e-6 * (double)zclock_usecs();
     s->metrics.start_s = 1e-3 * (double)zclock_time();
     s->resets = zlist_new();
-    s->control = bind_socket(ZMQ_ROUTER, s->cfg->control.endpoint, err, err_len);
+    s->clients = control_open();
+    if (!s->clients) {
+        snprintf(err, err_len, "out of memory");
+        return -ENOMEM;
+    }
+    s->control = service_bind(ZMQ_ROUTER, s->cfg->control.endpoint, err, err_len);
     if (s->control)
-        s->telemetry = bind_socket(ZMQ_PUB, s->cfg->telemetry.endpoint, err, err_len);
+        s->telemetry = service_bind(ZMQ_PUB, s->cfg->telemetry.endpoint, err, err_len);
     if (s->control && s->telemetry && guide_open(s) < 0) {
         snprintf(err, err_len, "out of memory");
         return -ENOMEM;
@@ -117,6 +66,7 @@ void service_close(struct service *s)
     zsock_destroy(&s->control);
     zsock_destroy(&s->telemetry);
     zlist_destroy(&s->resets);
+    control_close(s->clients);
     guide_close(s);
 }
 

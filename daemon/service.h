@@ -22,6 +22,7 @@
 #include "daemon/skill.h"
 #include "daemon/worker.h"
 
+struct clients; /* what control.c remembers of them */
 struct pending; /* a request whose reply has to wait */
 
 struct service {
@@ -46,8 +47,9 @@ struct service {
     int64_t revived_ns;             /* when servos were last restarted by a reset */
     int64_t retry_ns;               /* when to try the port again */
     char bus_err[256];              /* why the port cannot be opened */
-    zlist_t *resets;                /* struct pending waiting for the loop's word */
-    struct mode_change change;      /* of the servos, in progress */
+    struct clients *clients;
+    zlist_t *resets;           /* struct pending waiting for the loop's word */
+    struct mode_change change; /* of the servos, in progress */
     struct guide guide;
     struct loop_timing timing;
     struct metrics metrics;
@@ -62,6 +64,9 @@ int service_open(struct service *s, char *err, size_t err_len);
 /* Serves until SIGTERM or SIGINT, then brings the arm to rest.  0. */
 int service_run(struct service *s);
 void service_close(struct service *s);
+
+/* A socket of this type at an endpoint; NULL with a sentence in err. */
+zsock_t *service_bind(int type, const char *endpoint, char *err, size_t err_len);
 
 /* What SIGHUP asks for: reads the configuration again; all of what is new, or nothing. */
 void service_reload(struct service *s);

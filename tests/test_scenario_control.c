@@ -78,3 +78,70 @@ Test(scenario_control, a_skill_can_be_looked_at_renamed_and_its_columns_calibrat
     json_decref(chip);
     cr_expect(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "b"));
 }
+
+Test(scenario_control, a_request_that_comes_again_is_answered_again_and_done_once)
+{
+    const char *text =
+        "{\"id\":900,\"cmd\":\"teach\",\"name\":\"once\",\"space\":\"joint\","
+        "\"duration_s\":1,\"points\":[[0,0],[0.2,0.1],[0,0.1]]}";
+    zstr_send(rig.client, text);
+    char *first = zstr_recv(rig.client);
+    zstr_send(rig.client, text); /* done twice it would be refused: the name is taken */
+    char *second = zstr_recv(rig.client);
+    cr_assert(first && second);
+    cr_expect(strstr(first, "\"ok\":true") != NULL, "%s", first);
+    cr_expect(eq(str, first, second));
+    zstr_send(rig.client, "{\"id\":900,\"cmd\":\"home\"}");
+    char *other = zstr_recv(rig.client);
+    cr_expect(strstr(other, "given to another request") != NULL, "%s", other);
+    zstr_free(&first);
+    zstr_free(&second);
+    zstr_free(&other);
+}
+
+static const char *code_of(json_t *reply)
+{
+    static char code[64];
+    const char *c =
+        json_string_value(json_object_get(json_object_get(reply, "error"), "code"));
+    snprintf(code, sizeof(code), "%s", c ? c : "");
+    json_decref(reply);
+    return code;
+}
+
+Test(scenario_control, one_client_has_control_and_all_may_look_and_stop)
+{
+    cr_assert(rig_ok(&rig, "{s:s, s:s}", "cmd", "home", "client", "ann"));
+    cr_assert(rig_wait_state(&rig, "idle"));
+    char *code =
+        (char *)code_of(rig_request(&rig, "{s:s, s:s}", "cmd", "home", "client", "bob"));
+    cr_expect(eq(str, code, "lease"));
+    cr_expect(
+        eq(str, (char *)code_of(rig_request(&rig, "{s:s}", "cmd", "home")), "lease"));
+    cr_expect(rig_ok(&rig, "{s:s, s:s}", "cmd", "skills", "client", "bob"));
+    cr_expect(rig_ok(&rig, "{s:s, s:s}", "cmd", "stop", "client", "bob"));
+    cr_expect(rig_ok(&rig, "{s:s, s:s, s:s}", "cmd", "lease", "client", "ann", "action",
+                     "release"));
+    cr_expect(rig_ok(&rig, "{s:s, s:s}", "cmd", "home", "client", "bob"));
+}
+
+Test(scenario_control, a_flood_of_requests_is_refused_and_the_next_client_is_served)
+{
+    int refused = 0;
+    zsock_t *flood = zsock_new(ZMQ_DEALER);
+    zsock_set_unbounded(flood);
+    zsock_set_rcvtimeo(flood, 20000);
+    zsock_set_linger(flood, 0);
+    zsock_connect(flood, "ipc://%s/control", rig.folder);
+    for (int i = 0; i < 5000; i++)
+        zstr_send(flood, "{\"cmd\":\"subscribe_info\"}");
+    for (int i = 0; i < 5000; i++) {
+        char *reply = zstr_recv(flood);
+        cr_assert(reply != NULL, "request %d has no reply", i);
+        refused += strstr(reply, "busy_rate") != NULL;
+        zstr_free(&reply);
+    }
+    cr_expect(gt(int, refused, 0));
+    cr_expect(rig_ok(&rig, "{s:s}", "cmd", "status"));
+    zsock_destroy(&flood);
+}

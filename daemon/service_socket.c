@@ -1,0 +1,63 @@
+/* service_socket.c - the endpoints of armd: bound once, for users of the group. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "daemon/service.h"
+
+enum { LINGER_ms = 200, SOCKET_MAX_B = 8 << 20 };
+
+/* the folder of an ipc endpoint, for users of the group only */
+static int make_folder(const char *endpoint)
+{
+    char path[CONFIG_PATH_LEN];
+    if (strncmp(endpoint, "ipc://", 6) != 0)
+        return 0;
+    snprintf(path, sizeof(path), "%s", endpoint + 6);
+    char *slash = strrchr(path, '/');
+    if (!slash || slash == path)
+        return 0;
+    *slash = '\0';
+    return mkdir(path, 0750) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* binding would silently take an ipc path away from an armd that runs there */
+static bool is_taken(const char *endpoint)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int room = sizeof(address.sun_path);
+    if (strncmp(endpoint, "ipc://", 6) != 0 ||
+        snprintf(address.sun_path, (size_t)room, "%s", endpoint + 6) >= room)
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_answered =
+        fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return is_answered;
+}
+
+zsock_t *service_bind(int type, const char *endpoint, char *err, size_t err_len)
+{
+    int rc = make_folder(endpoint);
+    if (rc < 0) {
+        snprintf(err, err_len, "%s: cannot make its folder: %s", endpoint, strerror(-rc));
+        return NULL;
+    }
+    if (is_taken(endpoint)) {
+        snprintf(err, err_len, "%s: another armd answers there", endpoint);
+        return NULL;
+    }
+    zsock_t *sock = zsock_new(type);
+    zsock_set_linger(sock, LINGER_ms);
+    zsock_set_maxmsgsize(sock, SOCKET_MAX_B);
+    mode_t mask = umask(0117); /* sockets: owner and group */
+    rc = zsock_bind(sock, "%s", endpoint);
+    umask(mask);
+    if (rc < 0) {
+        snprintf(err, err_len, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
+        zsock_destroy(&sock);
+    }
+    return sock;
+}
