@@ -133,6 +133,8 @@ static void reset(struct loop *l, int64_t now_ns)
         if (!left) {
             l->faults = 0;
             hold_here(l);
+            loop_watch_begin(
+                l); /* what was seen before the reset is not held against it */
             loop_motion_set_state(l, l->mode == BUS_VELOCITY ? STATE_IDLE : STATE_LIMP,
                                   now_ns);
         }
