@@ -97,6 +97,10 @@ void armctl_print_teach(const json_t *reply)
                number(row, "tip_rmse_mm"), number(row, "omega_rmse_rad_s"),
                number(row, "cells_written"));
     }
+    const json_t *readout = json_object_get(reply, "readout");
+    if (readout)
+        printf("readout %9.1f %15.3f               -\n", number(readout, "tip_rmse_mm"),
+               number(readout, "omega_rmse_rad_s"));
     printf("%.0f segment%s, learned in %.0f ms\n", number(reply, "segments"),
            number(reply, "segments") == 1 ? "" : "s", number(reply, "compute_ms"));
     const json_t *chip = json_object_get(reply, "chip");

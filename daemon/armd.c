@@ -74,7 +74,8 @@ static struct teacher_params teacher_params(const struct config *cfg)
                                .step = (float)cfg->pcm.update_step,
                                .seed = (uint64_t)cfg->network.seed,
                                .updates = cfg->learning.updates,
-                               .stop_below_mm = cfg->learning.stop_below_mm};
+                               .stop_below_mm = cfg->learning.stop_below_mm,
+                               .readout = readout_params_default(cfg->learning.readout)};
     p.pcm.core = pcm_core_default_params(pcm_profile_find(cfg->pcm.profile), p.seed, 0);
     p.pcm.core.adc_bits = cfg->pcm.adc_bits;
     p.pcm.programming = cfg->pcm.programming;

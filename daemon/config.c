@@ -76,6 +76,9 @@ static const struct field fields[] = {
      "tip error at which learning is done", NULL},
     {"learning.rehearse", FIELD_BOOL, AT(learning.rehearse), 0, 0, "true",
      "measure a skill with the arm still before it runs, and learn it again when bad", NULL},
+    {"learning.readout", FIELD_WORD, AT(learning.readout), 0, 0, "fixed",
+     "what the digital readout learns after the cells: fixed (nothing), delta (steps down its "
+     "error) or ridge (regression at once)", readout_rule_names},
     {"control.track", FIELD_WORD, AT(control.track), 0, 0, "velocity",
      "what servo error is measured against: velocity (the network's own path), "
      "target (the taught path), open (nothing)", tracks},

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "robot/arm.h"   /* ARM_MAX_JOINTS, ARM_NAME_LEN */
+#include "snn/readout.h" /* enum readout_rule */
 #include "snn/synapse.h" /* enum rounding */
 
 enum { CONFIG_KEYS_MAX = 64 }; /* in the table */
@@ -64,6 +65,7 @@ struct config {
     struct {
         int updates;
         double stop_below_mm; /* where learning ends early */
+        enum readout_rule readout;
         bool rehearse;
     } learning;
     struct {

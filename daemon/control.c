@@ -292,6 +292,15 @@ json_t *control_quality(const struct skill *skill, int updates)
                      "cells_written", q->cells_written);
 }
 
+void control_add_refitted(json_t *out, const struct skill *skill)
+{
+    const struct skill_quality *q = &skill->refitted;
+    if (skill_is_refitted(skill))
+        json_object_set_new(out, "readout",
+                            json_pack("{s:f, s:f}", "tip_rmse_mm", q->tip_rmse_mm,
+                                      "omega_rmse_rad_s", q->omega_rmse_rad_s));
+}
+
 static json_t *teach_json(const struct job *job)
 {
     json_t *updates = json_array();
@@ -300,6 +309,7 @@ static json_t *teach_json(const struct job *job)
     json_t *out = json_pack("{s:b, s:s, s:i, s:o, s:f}", "ok", 1, "name",
                             job->skill->name, "segments", job->skill->n_segments,
                             "updates", updates, "compute_ms", job->skill->compute_ms);
+    control_add_refitted(out, job->skill);
     const struct pcm_chip_stats *cost = &job->skill->cost;
     if (cost->n_reads) /* of ideal weights there is no chip */
         json_object_set_new(

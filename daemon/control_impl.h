@@ -65,6 +65,9 @@ struct skill *control_free_skill(struct request *r);
 /* How good a skill was after so many updates. */
 json_t *control_quality(const struct skill *skill, int updates);
 
+/* The same with readouts of its own, as `readout`, when it has them. */
+void control_add_refitted(json_t *out, const struct skill *skill);
+
 /* May a skill be learned under this name?  False after refusing. */
 bool control_check_new_name(struct request *r, const char *name, bool is_replacing);
 

@@ -45,12 +45,13 @@ bool control_skill(struct request *r)
     for (int j = 0; j < r->s->cfg->arm.n_joints; j++)
         json_array_append_new(start, json_real(k->q_start_rad[j]));
     json_object_update_new(
-        r->out, json_pack("{s:s, s:f, s:i, s:o, s:o, s:f, s:f, s:b, s:o, s:o}", "name",
-                          k->name, "duration_s", k->path->steps * k->path->tick_s,
-                          "segments", k->n_segments, "cores", cores(k), "updates",
-                          qualities(k), "tip_rmse_mm", k->quality[k->updates].tip_rmse_mm,
-                          "learned_s", k->learned_s, "kept", k->is_kept, "q_start_rad",
-                          start, "target_tip_m", shown(k->path)));
+        r->out,
+        json_pack("{s:s, s:f, s:i, s:o, s:o, s:f, s:f, s:b, s:o, s:o}", "name", k->name,
+                  "duration_s", k->path->steps * k->path->tick_s, "segments",
+                  k->n_segments, "cores", cores(k), "updates", qualities(k),
+                  "tip_rmse_mm", skill_tip_rmse_mm(k), "learned_s", k->learned_s, "kept",
+                  k->is_kept, "q_start_rad", start, "target_tip_m", shown(k->path)));
+    control_add_refitted(r->out, k);
     return true;
 }
 

@@ -185,12 +185,11 @@ bool control_skills(struct request *r)
     json_t *list = json_array();
     for (int i = 0; i < r->s->skills.n; i++) {
         const struct skill *k = r->s->skills.skills[i];
-        json_array_append_new(list,
-                              json_pack("{s:s, s:f, s:i, s:i, s:f, s:f}", "name", k->name,
-                                        "duration_s", k->path->steps * k->path->tick_s,
-                                        "segments", k->n_segments, "updates", k->updates,
-                                        "tip_rmse_mm", k->quality[k->updates].tip_rmse_mm,
-                                        "learned_s", k->learned_s));
+        json_array_append_new(
+            list, json_pack("{s:s, s:f, s:i, s:i, s:f, s:f}", "name", k->name,
+                            "duration_s", k->path->steps * k->path->tick_s, "segments",
+                            k->n_segments, "updates", k->updates, "tip_rmse_mm",
+                            skill_tip_rmse_mm(k), "learned_s", k->learned_s));
     }
     json_object_set_new(r->out, "skills", list);
     return true;

@@ -132,7 +132,8 @@ static bool learn_again(struct library *l, struct skill *s, double t_s, FILE *sa
     char err[2 * PATH_MAX];
     for (int k = 0; k < s->n_segments; k++) { /* nothing of the old ones is kept */
         free(s->segments[k].w);
-        s->segments[k].w = NULL;
+        free(s->segments[k].w_out);
+        s->segments[k].w = s->segments[k].w_out = NULL;
     }
     if (n > SKILL_MAX_SEGMENTS || !library_take_cores(l, n, cores)) {
         fprintf(say, "armd: no core is free for '%s'; its file stays\n", s->name);

@@ -56,11 +56,13 @@ void player_destroy(struct player *p)
     free(p);
 }
 
-/* a segment begins at rest but for the readouts, which carry the velocity over */
+/* a segment begins at rest but for the readouts, which carry the velocity over, and may
+ * have a readout of its own */
 static void begin_segment(struct player *p)
 {
     rsnn_reset(&p->state, &p->layer);
     const struct skill_segment *s = &p->skill->segments[p->segment];
+    p->layer.w_out = s->w_out ? s->w_out : p->net->w[TRAINEE_OUT];
     for (int k = 0; k < p->layer.n_out; k++)
         p->state.y[k] = s->carry[k];
     p->in_segment = 0;

@@ -138,8 +138,7 @@ static void taught(struct service *s, struct job *job)
         skill_add(&s->skills, skill);
         telemetry_event(s, "learned",
                         json_pack("{s:s, s:i, s:f, s:f}", "name", skill->name, "updates",
-                                  skill->updates, "tip_rmse_mm",
-                                  skill->quality[skill->updates].tip_rmse_mm,
+                                  skill->updates, "tip_rmse_mm", skill_tip_rmse_mm(skill),
                                   "compute_ms", skill->compute_ms));
     }
 }

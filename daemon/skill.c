@@ -20,9 +20,21 @@ void skill_destroy(struct skill *s)
     for (int i = 0; i < s->n_segments; i++) {
         synapse_destroy(s->segments[i].synapse);
         free(s->segments[i].w);
+        free(s->segments[i].w_out);
     }
     trajectory_path_destroy(s->path);
     free(s);
+}
+
+bool skill_is_refitted(const struct skill *s)
+{
+    return s->segments[0].w_out;
+}
+
+double skill_tip_rmse_mm(const struct skill *s)
+{
+    return skill_is_refitted(s) ? s->refitted.tip_rmse_mm
+                                : s->quality[s->updates].tip_rmse_mm;
 }
 
 struct skill *skill_find(struct skill_store *store, const char *name)

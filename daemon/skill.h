@@ -27,10 +27,12 @@ struct skill_segment {
         core_writes; /* of that core when it was learned: later ones are not its own */
     struct synapse *synapse; /* owned */
     float *w;                /* weights of an ideal block, NULL for a core; owned */
+    float *w_out;            /* (n, joints) its own readout; NULL: the network's; owned */
     float carry[NETWORK_MAX_JOINTS]; /* y0, in readout units */
 };
 
-/* How good it was after so many updates, by rehearsal. */
+/* How good it was after so many updates, by rehearsal, with the network's readout: what the
+ * cells alone have learned. */
 struct skill_quality {
     double tip_rmse_mm, omega_rmse_rad_s, cells_written;
 };
@@ -40,9 +42,11 @@ struct skill {
     struct trajectory_path *path;       /* target; owned */
     double q_start_rad[ARM_MAX_JOINTS]; /* pose at the start, all joints of the arm */
     int n_segments, n_weights;          /* n_weights of each segment */
+    int n_readout;                      /* numbers of each w_out */
     struct skill_segment segments[SKILL_MAX_SEGMENTS];
     int updates;
     struct skill_quality quality[SKILL_MAX_UPDATES + 1]; /* [0..updates] */
+    struct skill_quality refitted; /* with readouts of its own; cells_written 0 */
     double compute_ms;
     struct pcm_chip_stats cost; /* what teaching it took of the chip; not on disk */
     double learned_s;           /* Unix time */
@@ -55,6 +59,12 @@ struct skill {
 bool skill_is_name_good(const char *name);
 
 void skill_destroy(struct skill *s); /* slow; NULL is fine */
+
+/* Has it readouts of its own? */
+bool skill_is_refitted(const struct skill *s);
+
+/* How good it was when it was learned, as it runs. */
+double skill_tip_rmse_mm(const struct skill *s);
 
 /* The skills in memory.  For the service thread. */
 struct skill_store {

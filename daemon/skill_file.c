@@ -13,7 +13,7 @@
 
 #define FORMAT "armd-skill-1"
 
-enum { QUALITIES = 3, TENSORS_MAX = 9 + SKILL_MAX_SEGMENTS, VALUE_LEN = 64 };
+enum { QUALITIES = 3, TENSORS_MAX = 10 + 2 * SKILL_MAX_SEGMENTS, VALUE_LEN = 64 };
 
 struct skill_origin skill_origin_of(const struct network *net, const char *arm,
                                     bool is_pcm)
@@ -45,7 +45,15 @@ struct columns {
     int64_t core_writes[SKILL_MAX_SEGMENTS];
     float carry[SKILL_MAX_SEGMENTS * NETWORK_MAX_JOINTS];
     double quality[(SKILL_MAX_UPDATES + 1) * QUALITIES];
+    double refitted[QUALITIES];
 };
+
+static void put_quality(const struct skill_quality *q, double x[QUALITIES])
+{
+    x[0] = q->tip_rmse_mm;
+    x[1] = q->omega_rmse_rad_s;
+    x[2] = q->cells_written;
+}
 
 static void fill_columns(const struct skill *s, struct columns *c)
 {
@@ -57,11 +65,9 @@ static void fill_columns(const struct skill *s, struct columns *c)
         for (int j = 0; j < J; j++)
             c->carry[i * J + j] = s->segments[i].carry[j];
     }
-    for (int u = 0; u <= s->updates; u++) {
-        c->quality[u * QUALITIES] = s->quality[u].tip_rmse_mm;
-        c->quality[u * QUALITIES + 1] = s->quality[u].omega_rmse_rad_s;
-        c->quality[u * QUALITIES + 2] = s->quality[u].cells_written;
-    }
+    for (int u = 0; u <= s->updates; u++)
+        put_quality(&s->quality[u], c->quality + u * QUALITIES);
+    put_quality(&s->refitted, c->refitted);
 }
 
 static void add(struct tensor *tensors, int *n, const char *name, enum tensor_type type,
@@ -89,6 +95,12 @@ static int list_tensors(const struct skill *s, const struct columns *c,
     add(tensors, &n, "segments.core_writes", TENSOR_I64, S, 0, c->core_writes);
     add(tensors, &n, "segments.carry", TENSOR_F32, S, J, c->carry);
     add(tensors, &n, "quality", TENSOR_F64, s->updates + 1, QUALITIES, c->quality);
+    for (int i = 0; i < S && skill_is_refitted(s); i++) {
+        snprintf(name, sizeof(name), "segment%d.w_out", i);
+        add(tensors, &n, name, TENSOR_F32, s->n_readout, 0, s->segments[i].w_out);
+    }
+    if (skill_is_refitted(s))
+        add(tensors, &n, "readout.quality", TENSOR_F64, QUALITIES, 0, c->refitted);
     for (int i = 0; i < S && s->segments[i].w; i++) {
         snprintf(name, sizeof(name), "segment%d.w", i);
         add(tensors, &n, name, TENSOR_F32, s->n_weights, 0, s->segments[i].w);
@@ -204,6 +216,28 @@ static void read_quality(struct reading *r, struct skill *s)
         s->quality[u] = (struct skill_quality){x[0], x[1], x[2]};
 }
 
+/* Readouts of its own, where it has them: of use only with the cells that they were fitted to. */
+static void read_readouts(struct reading *r, struct skill *s, const struct network *net)
+{
+    s->n_readout = net->p.trainee.n * net->p.joints;
+    if (r->why || !safetensors_find(r->f, "readout.quality"))
+        return;
+    const struct tensor *q = tensor_of(r, "readout.quality", TENSOR_F64, QUALITIES, 0);
+    for (int i = 0; i < s->n_segments && !r->why; i++) {
+        struct skill_segment *g = &s->segments[i];
+        char name[32];
+        snprintf(name, sizeof(name), "segment%d.w_out", i);
+        const struct tensor *w = tensor_of(r, name, TENSOR_F32, s->n_readout, 0);
+        g->w_out = w ? malloc(sizeof(float) * (size_t)s->n_readout) : NULL;
+        if (g->w_out)
+            copy(g->w_out, w, sizeof(float));
+    }
+    if (!r->why) {
+        const double *x = q->data;
+        s->refitted = (struct skill_quality){x[0], x[1], x[2]};
+    }
+}
+
 /* what is on the chip, or ideal weights: of use only where they come from */
 static void read_segments(struct reading *r, struct skill *s, const struct network *net,
                           bool has_weights)
@@ -264,6 +298,8 @@ static struct skill *read_skill(struct reading *r, const struct network *net,
          sizeof(double));
     read_quality(r, s);
     read_segments(r, s, net, !origin->is_pcm && skill_origin_is_same(origin, own));
+    if (skill_origin_is_same(origin, own))
+        read_readouts(r, s, net);
     if (!isfinite(s->learned_s) || !isfinite(s->compute_ms) ||
         !skill_is_name_good(s->name))
         r->why = r->why ? r->why : "its name or a date is missing or not allowed";

@@ -27,9 +27,9 @@ NR == 1 {
     name = $1; sub(/_[0-9]+_[0-9]+$/, "", name); gsub(/_/, " ", name)
     printf "set label 1 \"%s\" at screen %g,%g font \",9\" tc rgb \"#303030\"\n", name, \
         (x + 9) / width, 1 - (y + 9) / height
-    printf "set label 2 \"%.0f\" at screen %g,%g font \",9\" tc rgb \"#0072B2\"\n", $6, \
+    printf "set label 2 \"%.0f\" at screen %g,%g font \",9\" tc rgb \"#0072B2\"\n", $7, \
         (x + 9) / width, 1 - (y + 25) / height
-    printf "set label 3 \"%.0f\" at screen %g,%g font \",9\" tc rgb \"#D55E00\"\n", $7, \
+    printf "set label 3 \"%.0f\" at screen %g,%g font \",9\" tc rgb \"#D55E00\"\n", $8, \
         (x + 42) / width, 1 - (y + 25) / height
     printf "set label 4 \"%.1f s\" at screen %g,%g right font \",9\" tc rgb \"#808080\"\n", $2, \
         (x + side - 9) / width, 1 - (y + 25) / height

@@ -53,13 +53,16 @@ struct teacher *teacher_create(const struct teacher_params *p, const struct netw
     t->net = net;
     t->arm = arm;
     t->learner = learner_create(net);
+    const struct rule_params rule = {.kind = RULE_LSG, .readout = p->readout};
+    if (t->learner)
+        t->rule = rule_create(net, &rule, &(struct rstdp_judge){0}, t->learner);
     t->target = calloc(steps * J, sizeof(float));
     t->tip = calloc(steps * 3, sizeof(float));
     t->omega = calloc((SKILL_MAX_UPDATES + 1) * OMEGA_STEPS * J, sizeof(float));
     if (p->is_pcm && p->n_cores > 0)
         t->chip = make_chip(t);
     bool has_chip = t->chip || !p->is_pcm || p->n_cores == 0;
-    if (t->learner && t->target && t->tip && t->omega && has_chip)
+    if (t->rule && t->target && t->tip && t->omega && has_chip)
         return t;
     teacher_destroy(t);
     return NULL;
@@ -69,6 +72,7 @@ void teacher_destroy(struct teacher *t)
 {
     if (!t)
         return;
+    rule_destroy(t->rule);
     learner_destroy(t->learner);
     pcm_chip_destroy(t->chip);
     arm_close(t->arm);
@@ -166,17 +170,20 @@ int teacher_relearn(struct teacher *t, struct skill *s, int updates, double t_s)
         int core = s->segments[i].core;
         synapse_destroy(s->segments[i].synapse);
         free(s->segments[i].w);
+        free(s->segments[i].w_out);
         s->segments[i] = (struct skill_segment){.core = core};
     }
     memset(s->quality, 0, sizeof(s->quality));
     s->updates = 0;
     s->is_kept = false;
     s->n_weights = network_trainee_rows(&t->net->p) * t->net->p.trainee.n;
+    s->n_readout = t->net->p.trainee.n * t->net->p.joints;
     if (s->path->steps >= OMEGA_STEPS)
         return -E2BIG;
     if (t->chip && pcm_chip_advance(t->chip, t_s) < 0)
         return -EINVAL;
-    return teacher_learn_segments(t, s, updates ? updates : t->p.updates, t_s);
+    int rc = teacher_learn_segments(t, s, updates ? updates : t->p.updates, t_s);
+    return rc < 0 ? rc : teacher_refit(t, s);
 }
 
 int teacher_segments(const struct teacher *t, const struct trajectory_path *path)
@@ -286,18 +293,18 @@ double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_r
         return -1.0;
     if (!is_rehearsed)
         return 0.0;
-    const double learned_mm = s->quality[s->updates].tip_rmse_mm;
+    const double learned_mm = skill_tip_rmse_mm(s);
     double mm = teacher_rehearse(t, s);
     if (mm > HEAL_ABOVE * learned_mm + HEAL_ABOVE_mm) {
         *is_healed = true;
-        if (teacher_heal(t, s, t_s) < 0)
+        if (teacher_heal(t, s, t_s) < 0 || teacher_refit(t, s) < 0)
             return -1.0;
         mm = teacher_rehearse(t, s);
     }
     if (mm > RELEARN_ABOVE * learned_mm + RELEARN_ABOVE_mm) {
         if (teacher_relearn(t, s, s->updates, t_s) < 0)
             return -1.0;
-        mm = s->quality[s->updates].tip_rmse_mm;
+        mm = skill_tip_rmse_mm(s);
     }
     return mm;
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "daemon/skill.h"
+#include "snn/readout.h"
 
 struct teacher_params {
     bool is_pcm;
@@ -24,6 +25,7 @@ struct teacher_params {
     uint64_t seed;
     int updates;
     double stop_below_mm;
+    struct readout_params readout; /* the digital part, which learns after the cells */
 };
 
 /* How far a lesson has come: called by the learner thread after every update (0: before the

@@ -4,12 +4,14 @@
 
 #include "daemon/teacher.h"
 #include "snn/lesson.h"
+#include "snn/rule.h"
 
 struct teacher {
     struct teacher_params p;
     const struct network *net;
     struct arm *arm;
     struct learner *learner;
+    struct rule *rule; /* of the readout; cells learn by natural e-prop */
     struct pcm_chip *chip;
     teacher_watch_fn watch; /* NULL: nobody looks */
     void *watch_context;
@@ -28,6 +30,8 @@ int teacher_make_block(struct teacher *t, struct skill_segment *s, double t_s);
 int teacher_learn_segments(struct teacher *t, struct skill *skill, int updates,
                            double t_s);
 int teacher_heal(struct teacher *t, struct skill *skill, double t_s);
+/* Refits the readouts to what the cells do now; they never make a skill worse. */
+int teacher_refit(struct teacher *t, struct skill *skill);
 double teacher_rehearse(struct teacher *t, struct skill *skill);
 
 #endif

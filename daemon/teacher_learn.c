@@ -1,14 +1,19 @@
 /* teacher_learn.c - the segments of a skill, one after the other.
  *
  * A segment begins with the readouts of the one before and at the pose where that one
- * really ended: what it is off the path there is steered back within STEER_STEPS.
+ * really ended: what it is off the path there is steered back within STEER_STEPS.  When all
+ * have learned, a second pass may refit their readouts, each to what the one before really
+ * passes on then; the cells have no part in it.
  */
 #include "daemon/teacher_impl.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { STEER_STEPS = 100 };
+enum { PASS_ROW = SKILL_MAX_UPDATES }; /* of omega: no update has it */
 
 /* what the readouts that a segment starts with still do at its step k */
 static float carried(const struct network *net, const struct skill_segment *s, int k,
@@ -211,12 +216,68 @@ int teacher_heal(struct teacher *t, struct skill *skill, double t_s)
     return 0;
 }
 
+/* this segment's readout, fitted by the rule; 0 or -errno */
+static int refit_segment(struct lesson_context *c)
+{
+    struct teacher *t = c->teacher;
+    struct skill_segment *s = (struct skill_segment *)c->segment;
+    const struct target target = segment_target(c);
+    const size_t size = sizeof(float) * (size_t)c->skill->n_readout;
+    rule_start(t->rule, 0);
+    int rc = rule_refit(t->rule, s->synapse, &target);
+    if (rc < 0)
+        return rc;
+    if (!s->w_out && !(s->w_out = malloc(size)))
+        return -ENOMEM;
+    memcpy(s->w_out, rule_readout(t->rule), size);
+    return 0;
+}
+
+/* All segments as they will run, with readouts of their own or the network's: what each
+ * passes on, and how good that is. */
+static int run_through(struct teacher *t, struct skill *skill, bool is_refitted,
+                       struct skill_quality *quality)
+{
+    struct lesson_context c = {.teacher = t, .skill = skill};
+    for (int i = 0; i < skill->n_segments; i++) {
+        struct skill_segment *s = &skill->segments[i];
+        c.segment = s;
+        learner_run(t->learner, s->synapse, s->steps);
+        int rc = is_refitted ? refit_segment(&c) : 0;
+        if (rc < 0)
+            return rc;
+        if (!is_refitted) {
+            free(s->w_out);
+            s->w_out = NULL;
+        }
+        judge(&c, PASS_ROW, learner_decode(t->learner, s->w_out));
+        if (i + 1 < skill->n_segments)
+            pass_on(&c, PASS_ROW, s + 1);
+    }
+    *quality = measure(t, skill, 0, skill->path->steps, NULL, rehearsed(t, PASS_ROW, 0));
+    return 0;
+}
+
+int teacher_refit(struct teacher *t, struct skill *skill)
+{
+    struct skill_quality fixed;
+    if (t->p.readout.rule == READOUT_FIXED && !skill_is_refitted(skill))
+        return 0;
+    int rc = run_through(t, skill, false, &fixed);
+    if (rc == 0 && t->p.readout.rule != READOUT_FIXED)
+        rc = run_through(t, skill, true, &skill->refitted);
+    if (rc == 0 && skill->refitted.tip_rmse_mm > fixed.tip_rmse_mm)
+        rc = run_through(t, skill, false, &fixed);
+    return rc;
+}
+
 double teacher_rehearse(struct teacher *t, struct skill *skill)
 {
     struct lesson_context c = {.teacher = t, .skill = skill};
     for (int i = 0; i < skill->n_segments; c.first += skill->segments[i++].steps) {
         c.segment = &skill->segments[i];
-        judge(&c, 0, learner_run(t->learner, c.segment->synapse, c.segment->steps));
+        learner_run(t->learner, c.segment->synapse, c.segment->steps);
+        judge(&c, 0, learner_decode(t->learner, c.segment->w_out));
     }
     return measure(t, skill, 0, skill->path->steps, NULL, rehearsed(t, 0, 0)).tip_rmse_mm;
 }

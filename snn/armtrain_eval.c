@@ -81,18 +81,6 @@ static int find_word(const char *const *words, const char *word)
     return -1;
 }
 
-static int parse_readout(const char *name, enum readout_rule *rule)
-{
-    const char *const names[] = {
-        [READOUT_FIXED] = "fixed", [READOUT_DELTA] = "delta", [READOUT_RIDGE] = "ridge"};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *rule = (enum readout_rule)i;
-            return 0;
-        }
-    return -EINVAL;
-}
-
 static bool parse_number(const char *text, double lo, double hi, double *x)
 {
     char *end;
@@ -165,7 +153,9 @@ static bool eval_option(int c, const char *value, struct armtrain_eval_options *
         o->p.read_noise = strcmp(value, "bands") == 0 ? PCM_READ_BANDS : PCM_READ_WHITE;
         return o->p.read_noise == PCM_READ_BANDS || strcmp(value, "white") == 0;
     case 'd':
-        return parse_readout(value, &o->p.rule.readout.rule) == 0;
+        word = find_word(readout_rule_names, value);
+        readout->rule = (enum readout_rule)word;
+        return word >= 0;
     case 'G':
         return parse_float(value, 0, 1e6, &readout->ridge);
     case 'D':

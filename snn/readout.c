@@ -26,6 +26,11 @@ struct readout {
     double *w;        /* (joints, n) */
 };
 
+const char *const readout_rule_names[] = {[READOUT_FIXED] = "fixed",
+                                          [READOUT_DELTA] = "delta",
+                                          [READOUT_RIDGE] = "ridge",
+                                          NULL};
+
 struct readout_params readout_params_default(enum readout_rule rule)
 {
     return (struct readout_params){

@@ -27,6 +27,7 @@
 #include "snn/forward.h"
 
 enum readout_rule { READOUT_FIXED, READOUT_DELTA, READOUT_RIDGE };
+extern const char *const readout_rule_names[]; /* "fixed", ...; ends with NULL */
 
 struct readout_params {
     enum readout_rule rule;

@@ -23,6 +23,7 @@ double lib_open(double unix_s, bool is_pcm)
                                 .rounding = is_pcm ? ROUND_STOCHASTIC : ROUND_NONE,
                                 .step = 0.2f,
                                 .updates = 2,
+                                .readout = readout_params_default(lib.readout),
                                 .seed = 1};
     tp.pcm.core = pcm_core_default_params(&pcm_profile_hermes_2dev, 1, 0);
     tp.pcm.margin = 1.2f;

@@ -13,6 +13,7 @@ extern struct lib_fixture {
     char folder[64]; /* state_dir */
     char said[8192]; /* by the last start, or why the last teaching was refused */
     double now_s;
+    enum readout_rule readout; /* of the library that is opened next */
 } lib;
 
 /* .init and .fini of a suite: a library in a new folder. */

@@ -90,6 +90,56 @@ Test(library, a_skill_that_drifted_heals_or_is_learned_again)
     cr_expect(not(is_healed)); /* nobody rehearsed */
 }
 
+static void open_with(enum readout_rule readout, bool is_pcm)
+{
+    lib_drop();
+    lib.readout = readout;
+    lib_open(lib.now_s, is_pcm);
+}
+
+Test(library, a_readout_learns_after_the_weights_and_changes_nothing_of_theirs)
+{
+    struct skill before = {.updates = -1};
+    for (int rule = READOUT_FIXED; rule <= READOUT_RIDGE; rule++) {
+        open_with((enum readout_rule)rule, false);
+        struct skill *s = lib_teach("a", 2, rule != READOUT_FIXED);
+        cr_assert(s != NULL, "%s", lib.said);
+        cr_assert(skill_is_refitted(s) == (rule != READOUT_FIXED));
+        if (rule == READOUT_FIXED)
+            before = *s;
+        else
+            cr_expect(
+                lt(dbl, s->refitted.tip_rmse_mm, s->quality[s->updates].tip_rmse_mm),
+                "%s", readout_rule_names[rule]);
+        cr_expect(eq(int, s->updates, before.updates));
+        cr_expect(is_same_bytes(s->quality, before.quality, sizeof(s->quality)), "%s",
+                  readout_rule_names[rule]);
+    }
+}
+
+Test(library, a_readout_of_its_own_comes_back_and_is_given_up_with_the_rule)
+{
+    open_with(READOUT_RIDGE, true);
+    struct skill *s = lib_teach("a", 2, false);
+    cr_assert(s != NULL, "%s", lib.said);
+    const size_t size = sizeof(float) * (size_t)s->n_readout;
+    float *w_out = malloc(size);
+    memcpy(w_out, s->segments[1].w_out, size);
+    const struct skill_quality refitted = s->refitted;
+    lib_restart();
+    cr_expect(eq(str, lib.said, ""));
+    s = lib.store.skills[0];
+    cr_assert(skill_is_refitted(s));
+    cr_expect(is_same_bytes(s->segments[1].w_out, w_out, size));
+    cr_expect(is_same_bytes(&s->refitted, &refitted, sizeof(refitted)));
+    expect_healed(s, 86400.0); /* cells and readout */
+    cr_expect(skill_is_refitted(s));
+    open_with(READOUT_FIXED, true);
+    expect_healed(lib.store.skills[0], 30 * 86400.0);
+    cr_expect(not(skill_is_refitted(lib.store.skills[0])));
+    free(w_out);
+}
+
 Test(library, a_core_that_is_used_again_is_the_same_devices)
 {
     char err[512];

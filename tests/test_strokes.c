@@ -34,14 +34,14 @@ Test(strokes, are_taught_run_and_drawn)
     FILE *csv = fopen(file, "r");
     cr_assert(ne(ptr, csv, NULL));
     for (int i = 0; i < 3; i++) {
-        double x[8];
+        double x[9];
         cr_assert(ne(ptr, fgets(line, sizeof(line), csv), NULL));
         if (i == 0)
             continue;
         cr_expect(eq(int,
-                     sscanf(line, "%*[^,],%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf", x, x + 1,
-                            x + 2, x + 3, x + 4, x + 5, x + 6, x + 7),
-                     8));
+                     sscanf(line, "%*[^,],%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf", x, x + 1,
+                            x + 2, x + 3, x + 4, x + 5, x + 6, x + 7, x + 8),
+                     9));
         cr_expect(gt(dbl, x[2], x[4]), "five updates help: %s", line);
     }
     cr_expect(eq(ptr, fgets(line, sizeof(line), csv), NULL));
