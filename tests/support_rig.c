@@ -95,6 +95,18 @@ void rig_start(struct rig *r)
     rig_start_edited(r, NULL);
 }
 
+/* A publisher hears of a subscription some time after connect: until then it sends nothing.
+ * Subscriptions take effect in order, so the first `state` says that `event` is heard too. */
+static void await_subscription(struct rig *r)
+{
+    zsock_set_subscribe(r->events, "state");
+    char *topic = NULL, *text = NULL;
+    cr_assert(zstr_recvx(r->events, &topic, &text, NULL) == 2, "armd publishes nothing");
+    zstr_free(&topic);
+    zstr_free(&text);
+    zsock_set_unsubscribe(r->events, "state");
+}
+
 void rig_start_edited(struct rig *r, const char *edit)
 {
     char endpoint[128];
@@ -118,6 +130,7 @@ void rig_start_edited(struct rig *r, const char *edit)
     zsock_set_rcvtimeo(r->events, 20000);
     zsock_set_subscribe(r->events, "event");
     zsock_connect(r->events, "ipc://%s/telemetry", r->folder);
+    await_subscription(r);
     cr_assert(rig_wait_state(r, "idle"), "armd did not meet its arm");
 }
 
