@@ -57,7 +57,7 @@ static void put_once(struct servo_line *line, int64_t silence_ns, int baud_Bd,
     line->quiet_ns += bytes_ns(line, len, baud_Bd);
     if (faults->is_silent || happens(line, faults->drop))
         return;
-    uint8_t *sent = append(line, line->quiet_ns, bytes, len);
+    uint8_t *sent = append(line, line->quiet_ns + faults->delay_ns, bytes, len);
     if (!sent || !happens(line, faults->corrupt))
         return;
     const uint64_t bit = next_random(line) % (uint64_t)(8 * len);
@@ -67,7 +67,6 @@ static void put_once(struct servo_line *line, int64_t silence_ns, int baud_Bd,
 void servo_line_put(struct servo_line *line, int64_t silence_ns, int baud_Bd,
                     const struct servo_faults *faults, const uint8_t *bytes, int len)
 {
-    line->quiet_ns += faults->delay_ns;
     put_once(line, silence_ns, baud_Bd, faults, bytes, len);
     if (happens(line, faults->duplicate))
         put_once(line, 0, baud_Bd, faults, bytes, len);

@@ -16,9 +16,9 @@ enum { LINE_TX_LEN = 16384, LINE_MAX_FRAMES = 64 };
 /* What happens to the replies of one servo. */
 struct servo_faults {
     double drop, corrupt, duplicate; /* probabilities */
-    int64_t delay_ns;                /* on top of its return delay */
-    bool is_silent;                  /* hears and obeys, does not answer */
-    int answer_id;                   /* says this id instead of its own; -1 its own */
+    int64_t delay_ns; /* held back on the way, which stays free meanwhile */
+    bool is_silent;   /* hears and obeys, does not answer */
+    int answer_id;    /* says this id instead of its own; -1 its own */
 };
 
 struct servo_frame {
