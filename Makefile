@@ -15,20 +15,22 @@ WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla $(if $(CI),-Werror)
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) -march=$(ARCH) -ffp-contract=off -fno-math-errno \
              -fno-trapping-math -fopenmp $(WARN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) \
              -fno-omit-frame-pointer)
-ALL_CPPFLAGS = -I. -D_GNU_SOURCE -DARMD_VERSION='"$(VERSION)"' $(CPPFLAGS)
+ALL_CPPFLAGS = -I. -D_GNU_SOURCE -DARMD_VERSION='"$(VERSION)"' \
+               -DARMD_PAGES='"$(DATADIR)/web"' $(CPPFLAGS)
 
 PKGS_snn    := openblas lapacke jansson
 PKGS_robot  := libserialport
 PKGS_daemon := libczmq libzmq yaml-0.1 jansson libsystemd
 PKGS        := $(sort $(PKGS_snn) $(PKGS_robot) $(PKGS_daemon))
 PKGS_train  := ompi-c # the program armtrain alone
+PKGS_web    := libwebsockets # the program armweb alone
 LIBS        = $(shell pkg-config --libs $(PKGS)) -lmujoco -lm -lpthread
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_train) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_train) $(PKGS_web) 2>/dev/null)
 
 # Debian packages: what it takes to build, to test, to lint, to measure
 DEPS := build-essential pkg-config libserialport-dev libczmq-dev libzmq3-dev libyaml-dev \
         libjansson-dev libmujoco-dev libopenblas-dev liblapacke-dev libsystemd-dev \
-        libopenmpi-dev openmpi-bin gnuplot-nox jq
+        libwebsockets-dev libopenmpi-dev openmpi-bin gnuplot-nox jq
 DEPS_TEST  := libcriterion-dev valgrind systemd mandoc
 DEPS_LINT  := clang libclang-rt-14-dev libomp-dev clang-format clang-tidy cppcheck
 DEPS_BENCH := rt-tests
@@ -36,8 +38,9 @@ DEPS_BENCH := rt-tests
 DEPS_TORCH := python3-torch python3-numpy
 
 MODULES  := pcm snn robot daemon
-PROGRAMS := armd armctl armguard armsim armtrain
-MAINS    := daemon/armd.c daemon/armctl.c daemon/armguard.c robot/armsim.c snn/armtrain.c
+PROGRAMS := armd armctl armguard armweb armsim armtrain
+MAINS    := daemon/armd.c daemon/armctl.c daemon/armguard.c daemon/armweb.c \
+            robot/armsim.c snn/armtrain.c
 EXAMPLE  := pcm/example.c
 SRC      := $(foreach m,$(MODULES),$(wildcard $(m)/*.c))
 LIB_OBJ  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAINS) $(EXAMPLE),$(SRC)))
@@ -69,6 +72,7 @@ endef
 $(foreach m,$(filter-out daemon/armguard.c,$(MAINS)),$(eval $(call program,$(m))))
 
 $(BUILD)/armtrain: LIBS += $(shell pkg-config --libs $(PKGS_train))
+$(BUILD)/armweb: LIBS += $(shell pkg-config --libs $(PKGS_web))
 
 # the last one to stand: libc alone
 $(BUILD)/armguard: $(BUILD)/daemon/armguard.o $(BUILD)/daemon/ward.o

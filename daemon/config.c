@@ -103,6 +103,16 @@ static const struct field fields[] = {
      "send the spikes of every tick as well", NULL},
     {"telemetry.metrics", FIELD_PATH, AT(telemetry.metrics), SIZE(telemetry.metrics), "",
      "OpenMetrics text goes here every 5 s, for Prometheus; empty: nowhere", NULL},
+    {"web.address", FIELD_TEXT, AT(web.address), SIZE(web.address), "127.0.0.1",
+     "where armweb listens; another than this lets the network look at the arm", NULL},
+    {"web.port", FIELD_INT, AT(web.port), 0, 65535, "8137", "its TCP port; 0: any", NULL},
+    {"web.clients", FIELD_INT, AT(web.clients), 1, 500, "32", "pages at once", NULL},
+    {"web.origins", FIELD_TEXT, AT(web.origins), SIZE(web.origins), "",
+     "pages of other origins that may connect, http://NAME:PORT, separated by blanks", NULL},
+    {"web.token_file", FIELD_PATH, AT(web.token_file), SIZE(web.token_file), "",
+     "the secret that lets a page act; made when missing; empty: web.token in state_dir", NULL},
+    {"web.pages", FIELD_PATH, AT(web.pages), SIZE(web.pages), "",
+     "folder of the page; empty: where it was installed", NULL},
     {"state_dir", FIELD_PATH, AT(state_dir), SIZE(state_dir), "",
      "skills and the state of the chip are kept here; empty: in memory only", NULL},
     {"safety.following_rad", FIELD_NUMBER, AT(safety.following_rad), 0.01, 3, "0.35",
@@ -140,15 +150,15 @@ static const struct field joint_fields[] = {
 enum {
     N_FIELDS = sizeof(fields) / sizeof(fields[0]),
     N_JOINT_FIELDS = sizeof(joint_fields) / sizeof(joint_fields[0]),
-    N_SECTIONS = 10,
+    N_SECTIONS = 11,
     N_NAMES_MAX = 16
 };
 _Static_assert(sizeof(fields) / sizeof(fields[0]) <= CONFIG_KEYS_MAX,
                "struct config has a bit and a line for each");
 
 static const char *const sections[N_SECTIONS] = {
-    "arm",   "network",   "pcm",    "learning", "control",
-    "guide", "telemetry", "safety", "realtime", "state_dir"};
+    "arm",       "network", "pcm",      "learning", "control",  "guide",
+    "telemetry", "safety",  "realtime", "web",      "state_dir"};
 
 const struct field *config_field(int k)
 {

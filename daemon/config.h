@@ -86,8 +86,15 @@ struct config {
     struct {
         double following_rad, load_max, temp_warn_C;
         int stall_ms, load_ms, bridge_cycles;
-    } safety;                        /* when a doubt becomes a fault, see loop.h */
-    char state_dir[CONFIG_PATH_LEN]; /* "": nothing outlives the process */
+    } safety; /* when a doubt becomes a fault, see loop.h */
+    struct {
+        char address[CONFIG_WORD_LEN * 2];
+        int port, clients;
+        char origins[CONFIG_PATH_LEN];    /* besides its own, separated by blanks */
+        char token_file[CONFIG_PATH_LEN]; /* "": web.token in state_dir */
+        char pages[CONFIG_PATH_LEN];      /* "": where they are installed */
+    } web;                                /* of armweb */
+    char state_dir[CONFIG_PATH_LEN];      /* "": nothing outlives the process */
     struct {
         enum config_policy policy;
         int priority, cpu; /* cpu -1: any */

@@ -333,6 +333,8 @@ void control_job_done(struct service *s, struct job *job)
         out = json_pack("{s:b}", "ok", 1);
     if (job->type == JOB_CHIP || job->type == JOB_CALIBRATE)
         control_add_chip(s, out);
+    if (job->type == JOB_CHIP)
+        control_add_map(job, out);
     send_reply(s, &job->envelope, job->has_id, job->id, out);
 }
 

@@ -2,6 +2,8 @@
  * writing, energy.  Figures come from the learner thread, whose the cores are. */
 #include "daemon/control_impl.h"
 
+#include <math.h>
+
 json_t *control_chip_summary(const struct service *s)
 {
     return json_pack("{s:i, s:i, s:I, s:I}", "cores", s->cfg->pcm.cores, "cores_used",
@@ -66,10 +68,52 @@ bool control_calibrate(struct request *r)
     return service_submit(s, job);
 }
 
+/* {skill, segment, rows, cols, block, weight: -100 .. 100, changed: cells of a block} */
+void control_add_map(const struct job *job, json_t *out)
+{
+    const struct teacher_map *m = job->map;
+    json_t *weight = json_array(), *changed = json_array();
+    if (!m)
+        return;
+    for (int i = 0; i < m->rows * m->cols; i++) {
+        json_array_append_new(weight, json_integer(lroundf(100.0f * m->weight[i])));
+        json_array_append_new(changed, json_integer(m->changed[i]));
+    }
+    json_object_set_new(out, "map",
+                        json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:o, s:o}", "skill",
+                                  job->task.name, "segment", job->segment, "rows",
+                                  m->rows, "cols", m->cols, "block", MAP_BLOCK,
+                                  "cells_changed", m->cells_changed, "weight", weight,
+                                  "changed", changed));
+}
+
+/* the map of which skill; false after refusing */
+static bool read_map(struct request *r, const char **name, int *segment)
+{
+    json_t *map = json_object_get(r->in, "map");
+    double number;
+    *name = json_string_value(map);
+    if (map && !*name)
+        return control_refuse(r, "bad_request", "map must be the name of a skill");
+    const struct skill *k = *name ? skill_find(&r->s->skills, *name) : NULL;
+    if (*name && !k)
+        return control_unknown_skill(r, *name);
+    if (!control_read_number(r, "segment", 0, 0, k ? k->n_segments - 1 : 0, &number))
+        return false;
+    *segment = (int)number;
+    return !*name || (!r->s->running && !r->s->is_teaching) ||
+           control_refuse(r, "busy", "the cores are in use");
+}
+
 /* While a skill runs its cores are the loop's: then the figures are those from before. */
 bool control_chip(struct request *r)
 {
+    static const char *const known[] = {"map", "segment", NULL};
     struct service *s = r->s;
+    const char *name;
+    int segment = 0;
+    if (!control_check_fields(r, known) || !read_map(r, &name, &segment))
+        return false;
     if (s->cfg->network.backend != BACKEND_PCM)
         return control_refuse(r, "bad_request",
                               "the weights are ideal: there is no chip");
@@ -81,6 +125,11 @@ bool control_chip(struct request *r)
     if (!job)
         return control_refuse(r, "internal", "out of memory");
     job->has_cells = true;
+    job->segment = segment;
+    if (name) {
+        snprintf(job->task.name, sizeof(job->task.name), "%s", name);
+        service_list_skills(s, &job->task);
+    }
     control_take_envelope(r, job);
     return service_submit(s, job);
 }

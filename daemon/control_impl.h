@@ -89,6 +89,7 @@ struct request control_reopen(struct service *s);
 /* Cores, writes and reads, for status; all of it, for chip. */
 json_t *control_chip_summary(const struct service *s);
 void control_add_chip(const struct service *s, json_t *out);
+void control_add_map(const struct job *job, json_t *out); /* when it was drawn */
 
 /* Who may change things now, "" when anybody may; the lease as status tells it. */
 const char *control_lease_owner(struct service *s);

@@ -285,6 +285,34 @@ int teacher_compensate(struct teacher *t, struct skill *s, double t_s)
     return 0;
 }
 
+int teacher_map(struct teacher *t, const struct skill *s, int segment,
+                struct teacher_map *map)
+{
+    const int rows = network_trainee_rows(&t->net->p), cols = t->net->p.trainee.n;
+    const size_t n = (size_t)rows * cols;
+    float *now = malloc(2 * n * sizeof(float)), *trained = now ? now + n : NULL,
+          top = 0.0f;
+    if (!now)
+        return -ENOMEM;
+    *map = (struct teacher_map){.rows = (rows + MAP_BLOCK - 1) / MAP_BLOCK,
+                                .cols = (cols + MAP_BLOCK - 1) / MAP_BLOCK};
+    synapse_targets(s->segments[segment].synapse, now);
+    forward_copy_weights(t->net, trained);
+    for (size_t i = 0; i < n; i++)
+        top = fmaxf(top, fabsf(now[i]));
+    for (int r = 0; r < rows && top > 0.0f; r++)
+        for (int c = 0; c < cols; c++) {
+            const int block = r / MAP_BLOCK * map->cols + c / MAP_BLOCK;
+            const size_t i = (size_t)r * cols + c;
+            const int is_changed = fabsf(now[i] - trained[i]) > 1e-3f * top;
+            map->weight[block] += now[i] / (top * MAP_BLOCK * MAP_BLOCK);
+            map->changed[block] += is_changed;
+            map->cells_changed += is_changed;
+        }
+    free(now);
+    return 0;
+}
+
 double teacher_prepare(struct teacher *t, struct skill *s, double t_s, bool is_rehearsed,
                        bool *is_healed)
 {

@@ -78,6 +78,19 @@ int teacher_attach(struct teacher *t, struct skill *s);
  * -errno. */
 int teacher_compensate(struct teacher *t, struct skill *s, double t_s);
 
+/* Where a segment's learning lies on its core, in blocks of MAP_BLOCK x MAP_BLOCK cells: the
+ * mean of what the cells are to be, as a share of the largest, and how many of them learning
+ * has given another value than the meta-trained one.  Row-major, (rows, cols). */
+enum { MAP_BLOCK = 4, MAP_SIDE = PCM_ROWS / MAP_BLOCK };
+struct teacher_map {
+    int rows, cols; /* of blocks; inputs and neurons first, as in network.h */
+    float weight[MAP_SIDE * MAP_SIDE];
+    int changed[MAP_SIDE * MAP_SIDE], cells_changed;
+};
+/* 0 or -ENOMEM. */
+int teacher_map(struct teacher *t, const struct skill *s, int segment,
+                struct teacher_map *map);
+
 /* Before a run: devices age to t_s, drift is compensated; with is_rehearsed the skill is
  * run without the arm.  When it has become worse than when it was learned (by half and
  * 3 mm), updates from its own error correct it; when they leave it twice as bad (and 5 mm)

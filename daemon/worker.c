@@ -21,6 +21,7 @@ void job_destroy(struct job *job)
         return;
     trajectory_destroy(job->trajectory);
     zmsg_destroy(&job->envelope);
+    free(job->map);
     free(job->servos);
     free(job);
 }
@@ -74,6 +75,21 @@ static void describe(const struct worker_params *p, struct job *job)
         bus_describe(job->bus, job->servos); /* a lost link: the loop finds it too */
 }
 
+/* of the skill that the task names, if it names one */
+static void draw_map(struct library *l, struct job *job)
+{
+    for (int i = 0; i < job->task.n_skills; i++) {
+        const struct skill *s = job->task.skills[i];
+        if (strcmp(s->name, job->task.name) != 0)
+            continue;
+        job->map = malloc(sizeof(*job->map));
+        if (job->map && teacher_map(library_teacher(l), s, job->segment, job->map) < 0) {
+            free(job->map);
+            job->map = NULL;
+        }
+    }
+}
+
 static void work(const struct worker_params *p, struct job *job)
 {
     struct library *l = p->library;
@@ -104,6 +120,8 @@ static void work(const struct worker_params *p, struct job *job)
             teacher_compensate(library_teacher(l), job->task.skills[i], job->t_s);
         break;
     case JOB_CHIP:
+        draw_map(l, job);
+        break;
     case JOB_PROGRESS:
         break;
     case JOB_SETTINGS:

@@ -17,8 +17,8 @@ enum job_type {
     JOB_EXPORT,
     JOB_FORGET,
     JOB_PREPARE,
-    JOB_CHIP,      /* figures alone */
-    JOB_RENAME,    /* skill to task.name */
+    JOB_CHIP,   /* figures alone; with a name in task, the map of that skill's segment */
+    JOB_RENAME, /* skill to task.name */
     JOB_CALIBRATE, /* the columns of all skills in task */
     JOB_PROGRESS,  /* comes out by itself while a skill is learned: progress */
     JOB_SETTINGS,  /* task.updates and stop_below_mm from now on */
@@ -49,6 +49,8 @@ struct job {
      * read from all cores; cells when asked for */
     bool has_report, has_cells;
     struct chip_report report;
+    int segment;             /* from 0 */
+    struct teacher_map *map; /* out: owned; NULL: there is none */
 
     /* prepare: what came of it */
     bool is_rehearsed, is_healed;
