@@ -210,6 +210,8 @@ install: all ## PREFIX, DESTDIR; then: systemd-sysusers, systemctl daemon-reload
 	for unit in $(UNITS); do sed -e 's|/usr/local/share/armd|$(DATADIR)|g' \
 	-e 's|/usr/local/bin|$(BINDIR)|g' -e 's|/etc/armd|$(SYSCONFDIR)/armd|g' $$unit \
 	>$(DESTDIR)$(UNITDIR)/$${unit##*/} || exit 1; done
+	[ ! -d $(BUILD)/web ] || cp -r $(BUILD)/web $(DESTDIR)$(DATADIR)
+	@[ -d $(BUILD)/web ] || echo "armweb has no page yet: make web, then make install"
 	install -m 644 systemd/armd.sysusers $(DESTDIR)$(SYSUSERDIR)/armd.conf
 	install -m 644 systemd/armd.tmpfiles $(DESTDIR)$(TMPFILEDIR)/armd.conf
 	install -m 644 systemd/70-armd.rules $(DESTDIR)$(UDEVDIR)

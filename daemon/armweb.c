@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <czmq.h>
 
@@ -41,12 +42,12 @@ static int fail(int status, const char *sentence)
 
 static int usage(FILE *to)
 {
-    fputs(
-        "Usage: armweb -c FILE [--address A] [--port N] [--pages DIR] [--token-file F]\n"
-        "  -c, --config FILE    armd's configuration; section web is armweb's\n"
-        "      --check          say what is wrong with it, and end\n"
-        "  --help, --version\n",
-        to);
+    fputs("Usage: armweb [-c] FILE [--address A] [--port N] [--pages DIR] "
+          "[--token-file F]\n"
+          "  -c, --config FILE    armd's configuration; section web is armweb's\n"
+          "      --check          say what is wrong with it, and end\n"
+          "  --help, --version\n",
+          to);
     return to == stdout ? EX_OK : EX_USAGE;
 }
 
@@ -61,6 +62,25 @@ static bool find_token_file(const struct config *cfg, char to[2 * CONFIG_PATH_LE
     else
         return false;
     return true;
+}
+
+/* where the page is: as configured, where it was installed, beside the program */
+static void find_pages(const struct config *cfg, char to[2 * CONFIG_PATH_LEN])
+{
+    char program[CONFIG_PATH_LEN] = "";
+    char *slash = NULL;
+    snprintf(to, 2 * CONFIG_PATH_LEN, "%s",
+             *cfg->web.pages ? cfg->web.pages : ARMD_PAGES);
+    if (!*cfg->web.pages && access(to, R_OK) != 0 &&
+        readlink("/proc/self/exe", program, sizeof(program) - 1) > 0)
+        slash = strrchr(program, '/');
+    if (!slash)
+        return;
+    *slash = '\0';
+    char beside[2 * CONFIG_PATH_LEN];
+    snprintf(beside, sizeof(beside), "%s/web", program);
+    if (access(beside, R_OK) == 0)
+        memcpy(to, beside, sizeof(beside));
 }
 
 static bool is_loopback(const char *address)
@@ -116,14 +136,15 @@ static int serve(const struct config *cfg, const struct web_files *files,
 /* everything that can be wrong is read before the port is opened */
 static int prepare_and_serve(const struct config *cfg)
 {
-    char err[ERR_LEN] = "", token[WEB_TOKEN_LEN], token_file[2 * CONFIG_PATH_LEN];
+    char err[ERR_LEN] = "", token[WEB_TOKEN_LEN], token_file[2 * CONFIG_PATH_LEN],
+         pages[2 * CONFIG_PATH_LEN];
     struct web_files files = {NULL, 0};
     int rc = EX_OK;
     char *arm = web_arm_json(cfg->arm.model, err, sizeof(err));
     if (!arm)
         return fail(EX_NOINPUT, err);
-    if (web_files_read(&files, *cfg->web.pages ? cfg->web.pages : ARMD_PAGES, err,
-                       sizeof(err)) < 0) {
+    find_pages(cfg, pages);
+    if (web_files_read(&files, pages, err, sizeof(err)) < 0) {
         free(arm);
         rc = fail(EX_NOINPUT, err);
     } else if (web_files_add(&files, "/arm.json", arm, strlen(arm)) < 0) {
@@ -192,6 +213,8 @@ static int parse_options(int argc, char **argv, struct options *o)
             return usage(stderr);
         }
     }
+    if (!o->config && optind < argc)
+        o->config = argv[optind++];
     return !o->config || optind < argc ? usage(stderr) : -1;
 }
 

@@ -69,14 +69,24 @@ static json_t *geoms(const struct arm_shape *s)
     return list;
 }
 
+/* q = 0 for every joint, see robot/arm.h */
+static json_t *home(const struct arm_shape *s)
+{
+    json_t *list = json_array();
+    for (int k = 0; k < s->n_joints; k++)
+        json_array_append_new(list, json_real(0.0));
+    return list;
+}
+
 char *web_arm_json(const char *mjcf_path, char *err, size_t err_len)
 {
     struct arm_shape *s = arm_shape_open(mjcf_path, err, err_len);
     if (!s)
         return NULL;
-    json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:{s:i, s:o}}", "name", s->name,
-                            "bodies", bodies(s), "joints", joints(s), "geoms", geoms(s),
-                            "tip", "body", s->tip_body, "pos", numbers(s->tip_pos_m, 3));
+    json_t *out =
+        json_pack("{s:s, s:o, s:o, s:o, s:{s:i, s:o}, s:o}", "name", s->name, "bodies",
+                  bodies(s), "joints", joints(s), "geoms", geoms(s), "tip", "body",
+                  s->tip_body, "pos", numbers(s->tip_pos_m, 3), "home_rad", home(s));
     char *text = json_dumps(out, JSON_COMPACT | JSON_REAL_PRECISION(6));
     if (!text)
         snprintf(err, err_len, "%s: out of memory", mjcf_path);

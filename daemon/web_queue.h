@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WEB_QUEUE_LEN = 64, WEB_QUEUE_MAX_B = 4 << 20, WEB_FRAME_ROOM = 64 };
+enum { WEB_QUEUE_LEN = 64, WEB_QUEUE_MAX_B = 1 << 20, WEB_FRAME_ROOM = 64 };
 
 enum web_kind { WEB_STATE, WEB_TIMING, WEB_CHIP, WEB_SPIKES, WEB_EVENT, WEB_WORD };
 

@@ -15,8 +15,10 @@ enum {
     REQUESTS_PER_s = 40, /* of a page: jogging takes 10 */
     ALL_PER_s = 400,     /* armd takes 500 of a client */
     TOKENS_MAX = 5,      /* wrong ones of a page, then it goes */
-    CHUNK_B = 16384,     /* of a file */
-    HEADERS_B = 2048,    /* of a response */
+    TRIES_PER_s = 2,     /* of a page at the token */
+    ALL_TRIES_PER_s = 20,
+    CHUNK_B = 16384,  /* of a file */
+    HEADERS_B = 2048, /* of a response */
     PING_s = 10,
     SILENT_s = 20
 };
@@ -60,7 +62,7 @@ struct web_server {
     struct lws_context *lws;
     struct lws_vhost *vhost;
     struct web_link *link;
-    struct buckets *buckets;
+    struct buckets *buckets, *tries; /* requests, tokens */
     struct page *pages;
     int n_pages;
     uint64_t next_page;
@@ -275,14 +277,19 @@ static void forward(struct web_server *s, struct page *page, struct web_message 
         lws_sul_schedule(s->lws, 0, &s->tick.sul, s->tick.sul.cb, WAITING_us);
 }
 
-static void show_token(struct page *page, const struct web_message *m)
+/* a try too many is wrong, whatever it was */
+static void show_token(struct web_server *s, struct page *page,
+                       const struct web_message *m)
 {
-    page->is_acting = m->is_right;
-    page->wrong_tokens += !m->is_right;
+    page->is_acting =
+        buckets_take(s->tries, &page->number, sizeof(page->number), now_ms()) &&
+        m->is_right;
+    page->wrong_tokens += !page->is_acting;
     page->is_gone |= page->wrong_tokens > TOKENS_MAX;
-    if (m->is_right && *m->session)
+    if (page->is_acting && *m->session)
         snprintf(page->client, sizeof(page->client), "web:%.26s", m->session);
-    tell_once(page, web_frame_print("{\"acting\":%s}", m->is_right ? "true" : "false"));
+    tell_once(page,
+              web_frame_print("{\"acting\":%s}", page->is_acting ? "true" : "false"));
 }
 
 static void heed(struct page *page)
@@ -292,7 +299,7 @@ static void heed(struct page *page)
         web_message_read(page->in, page->in_len, s->p->token, page->is_acting);
     page->in_len = 0;
     if (m.verdict == WEB_ACTING)
-        show_token(page, &m);
+        show_token(s, page, &m);
     else if (m.verdict == WEB_REFUSED)
         refuse(page, m.id, "token", m.why);
     else if (m.verdict == WEB_FORWARD)
@@ -400,7 +407,9 @@ static bool listen_at(struct web_server *s)
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
         .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND,
+                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
+                   /* 127.0.0.1 is to work where the kernel has no IPv6 */
+                   (strchr(p->address, ':') ? 0 : LWS_SERVER_OPTION_DISABLE_IPV6),
         .fd_limit_per_thread = (unsigned)p->clients * 2 + 64,
         .timeout_secs = 10,
         .keepalive_timeout = 5,
@@ -428,9 +437,11 @@ struct web_server *web_server_open(const struct web_server_params *p, char *err,
         s->p = p;
         s->tick.server = s;
         s->buckets = buckets_create(REQUESTS_PER_s, REQUESTS_PER_s, ALL_PER_s, ALL_PER_s);
+        s->tries =
+            buckets_create(TRIES_PER_s, TOKENS_MAX, ALL_TRIES_PER_s, ALL_TRIES_PER_s);
         s->link = web_link_open(p->control, p->telemetry, &owner);
     }
-    if (s && s->buckets && s->link && listen_at(s)) {
+    if (s && s->buckets && s->tries && s->link && listen_at(s)) {
         lws_sul_schedule(s->lws, 0, &s->tick.sul, on_tick, 1);
         return s;
     }
@@ -449,6 +460,7 @@ void web_server_close(struct web_server *s)
         lws_context_destroy(s->lws); /* pages go, one by one */
     web_link_close(s->link);
     buckets_destroy(s->buckets);
+    buckets_destroy(s->tries);
     free(s);
 }
 

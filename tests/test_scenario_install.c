@@ -74,7 +74,7 @@ static double exposure(const char *unit)
 Test(scenario_install, systemd_finds_nothing_to_say_about_the_units)
 {
     static const char *const units[] = {"armd.service", "armguard.service",
-                                        "armsim@scorbot.service"};
+                                        "armsim@scorbot.service", "armweb.service"};
     char output[OUTPUT_LEN];
     if (!has_tool("systemd-analyze"))
         return;
@@ -92,6 +92,13 @@ Test(scenario_install, armd_with_a_serial_arm_is_exposed_by_at_most_1_7)
     if (!has_tool("systemd-analyze"))
         return;
     cr_expect(exposure("armd.service") <= 1.7);
+}
+
+Test(scenario_install, the_page_is_exposed_by_its_port_and_little_else)
+{
+    if (!has_tool("systemd-analyze"))
+        return;
+    cr_expect(exposure("armweb.service") <= 1.3);
 }
 
 Test(scenario_install, users_folders_and_rules_are_taken)
