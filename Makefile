@@ -31,7 +31,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_train) $(PKGS_web) 2>/d
 DEPS := build-essential pkg-config libserialport-dev libczmq-dev libzmq3-dev libyaml-dev \
         libjansson-dev libmujoco-dev libopenblas-dev liblapacke-dev libsystemd-dev \
         libwebsockets-dev libopenmpi-dev openmpi-bin gnuplot-nox jq
-DEPS_TEST  := libcriterion-dev valgrind systemd mandoc
+DEPS_TEST  := libcriterion-dev valgrind systemd mandoc python3-zmq
 DEPS_LINT  := clang libclang-rt-14-dev libomp-dev clang-format clang-tidy cppcheck
 DEPS_BENCH := rt-tests
 # compared with where present; large, so that no other target installs them
@@ -192,6 +192,9 @@ SYSUSERDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
 UDEVDIR    ?= $(PREFIX)/lib/udev/rules.d
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+# where Debian's python3 looks below /usr, and below /usr/local
+PYDIR      ?= $(PREFIX)/lib/python3$(if $(filter-out /usr,$(PREFIX)),.$(shell \
+              /usr/bin/python3 -c 'import sys; print(sys.version_info.minor)'))/dist-packages
 SYSCONFDIR ?= /etc
 UNITS      := $(wildcard systemd/*.service)
 MANPAGES   := $(wildcard daemon/*.[158] robot/*.[158] snn/*.[158])
@@ -202,7 +205,8 @@ INSTALLED   = -e 's|model: arms/|model: $(DATADIR)/arms/|' \
 
 install: all ## PREFIX, DESTDIR; then: systemd-sysusers, systemctl daemon-reload, start armd
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(DATADIR) $(UNITDIR) $(CATALOGDIR) \
-	$(SYSUSERDIR) $(TMPFILEDIR) $(UDEVDIR) $(BASHDIR) $(SYSCONFDIR)/armd)
+	$(SYSUSERDIR) $(TMPFILEDIR) $(UDEVDIR) $(BASHDIR) $(PYDIR) $(DATADIR)/examples \
+	$(SYSCONFDIR)/armd)
 	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	cp -r config/arms config/weights config/samples config/*.yaml $(DESTDIR)$(DATADIR)
 	for page in $(MANPAGES); do \
@@ -217,6 +221,8 @@ install: all ## PREFIX, DESTDIR; then: systemd-sysusers, systemctl daemon-reload
 	install -m 644 systemd/70-armd.rules $(DESTDIR)$(UDEVDIR)
 	install -m 644 systemd/armd.catalog $(DESTDIR)$(CATALOGDIR)
 	install -m 644 systemd/armctl.bash $(DESTDIR)$(BASHDIR)/armctl
+	install -m 644 daemon/armd.py $(DESTDIR)$(PYDIR)
+	install -m 755 daemon/circle.py $(DESTDIR)$(DATADIR)/examples
 	[ -e $(DESTDIR)$(SYSCONFDIR)/armd/armd.yaml ] || \
 	sed $(INSTALLED) config/sim.yaml >$(DESTDIR)$(SYSCONFDIR)/armd/armd.yaml
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/telemetry.h"
+#include "daemon/trajectory_ros.h"
 
 #define NAME_RULE "name must be 1 to 63 letters, digits, '_', '-' or '.'"
 
@@ -68,12 +69,36 @@ static bool read_times(struct request *r, int n, double **t_s, double *duration_
     return true;
 }
 
+/* a JointTrajectory says all by itself */
+static struct trajectory *read_ros(struct request *r, const json_t *message)
+{
+    static const char *const others[] = {"space", "points", "times_s", "duration_s"};
+    const struct config *cfg = r->s->cfg;
+    const char *joint_names[ARM_MAX_JOINTS];
+    char err[320] = "";
+    for (int k = 0; k < 4; k++)
+        if (json_object_get(r->in, others[k])) {
+            control_refuse(r, "bad_request", "give either trajectory or %s", others[k]);
+            return NULL;
+        }
+    for (int k = 0; k < cfg->arm.n_joints; k++)
+        joint_names[k] = cfg->arm.joints[k].name;
+    struct trajectory *t =
+        trajectory_from_ros(message, joint_names, cfg->arm.n_joints, err, sizeof(err));
+    if (!t)
+        control_refuse(r, "bad_path", "trajectory: %s", err);
+    return t;
+}
+
 static struct trajectory *read_trajectory(struct request *r)
 {
+    const json_t *message = json_object_get(r->in, "trajectory");
     const char *space = json_string_value(json_object_get(r->in, "space"));
     char err[256] = "";
     int n, dims;
     double *t_s, duration_s;
+    if (message)
+        return read_ros(r, message);
     if (!space || (strcmp(space, "joint") != 0 && strcmp(space, "tip") != 0)) {
         control_refuse(r, "bad_request", "space must be 'joint' or 'tip'");
         return NULL;
@@ -161,8 +186,9 @@ bool control_teach_trajectory(struct request *r, const char *name, bool is_repla
 
 bool control_teach(struct request *r)
 {
-    static const char *const known[] = {"name",       "space",   "points",  "times_s",
-                                        "duration_s", "updates", "replace", NULL};
+    static const char *const known[] = {"name",    "space",      "points",
+                                        "times_s", "duration_s", "trajectory",
+                                        "updates", "replace",    NULL};
     const char *name = json_string_value(json_object_get(r->in, "name"));
     json_t *updates = json_object_get(r->in, "updates");
     bool is_replacing = json_is_true(json_object_get(r->in, "replace"));
