@@ -202,6 +202,12 @@ static int act_metrics(struct client *c, const struct verb *verb, int n, char **
     return armctl_metrics(c);
 }
 
+static int act_keygen(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)c, (void)verb;
+    return armctl_keygen(n ? args[0] : NULL);
+}
+
 static int act_plot(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)c, (void)verb, (void)n;
@@ -236,6 +242,7 @@ static const struct verb verbs[] = {
     {"chip", 0, 0, act_simple, LEARN_TIMEOUT_ms},
     {"monitor", 0, 0, act_monitor, 0},
     {"record", 1, 1, act_record, 0},
+    {"keygen", 0, 1, act_keygen, 0},
     {"plot", 2, 2, act_plot, 0},
 };
 

@@ -31,7 +31,8 @@ struct armctl_options { /* of verbs, as they were given; 0 or NULL: not */
 
 struct client { /* a DEALER on the control socket */
     const char *endpoint;
-    bool is_json; /* print what armd says as it is */
+    const char *key, *server; /* certificates for tcp; NULL: where keygen puts them */
+    bool is_json;             /* print what armd says as it is */
     struct armctl_options opt;
     void *sock; /* zsock_t, opened by the first request */
     int next_id;
@@ -57,6 +58,12 @@ int client_show(struct client *c, json_t *request, int timeout_ms,
                 void (*print)(const json_t *));
 void client_close(struct client *c);
 
+/* Gives the socket the keys that a tcp endpoint asks for. */
+int client_secure(const struct client *c, void *sock, const char *endpoint);
+
+/* Who asks: user@host, under which armd's lease goes; static. */
+const char *client_name(void);
+
 /* A path for armd, which reads and writes from a folder of its own: absolute. */
 json_t *client_path(const char *path);
 
@@ -74,6 +81,9 @@ int armctl_jog(struct client *c);
 /* The verbs arm, and scan (path NULL: all ports), which works without armd. */
 int armctl_arm(struct client *c);
 int armctl_scan(struct client *c, const char *path);
+
+/* The verb keygen (folder NULL: the user's own), which works without armd. */
+int armctl_keygen(const char *folder);
 
 /* The verb config: what armd understands its file to say. */
 int armctl_config(struct client *c);

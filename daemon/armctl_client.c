@@ -3,6 +3,8 @@
 
 #include <czmq.h>
 
+#include "daemon/curve.h"
+
 enum { REQUEST_MAX_BYTES = 1 << 20 }; /* armd takes no more */
 
 int armctl_fail(int status, const char *format, ...)
@@ -27,6 +29,11 @@ static int open_socket(struct client *c)
     zsock_set_linger(sock, 0);
     zsock_set_immediate(sock, 1); /* nothing is queued for an armd that is not there */
     zsock_set_sndtimeo(sock, REPLY_TIMEOUT_ms);
+    int status = client_secure(c, sock, c->endpoint);
+    if (status) {
+        zsock_destroy(&sock);
+        return status;
+    }
     if (zsock_connect(sock, "%s", c->endpoint)) {
         zsock_destroy(&sock);
         return armctl_fail(STATUS_USAGE, "'%s' is not an endpoint", c->endpoint);
@@ -97,7 +104,9 @@ int client_request(struct client *c, json_t *request, int timeout_ms, json_t **r
     if (status)
         return status;
     if (!*reply)
-        return armctl_fail(STATUS_UNAVAILABLE, "armd does not answer at %s", c->endpoint);
+        return armctl_fail(
+            STATUS_UNAVAILABLE, "armd does not answer at %s%s", c->endpoint,
+            curve_is_needed(c->endpoint) ? ", or does not know this key" : "");
     status = judge_reply(c, *reply);
     if (status) {
         json_decref(*reply);

@@ -26,12 +26,16 @@ static const char usage[] =
     "  monitor                               telemetry as it comes\n"
     "  record FILE.jsonl [--seconds S | --until-run-done]\n"
     "  plot RUN.jsonl OUT.png|OUT.pdf\n"
+    "  keygen [DIR]                          keys for tcp endpoints\n"
     "  -e, --endpoint ENDPOINT  where armd listens (ipc:///run/armd/control)\n"
+    "      --key FILE, --server FILE    for tcp://: own secret key, armd's public one\n"
     "      --json               answers as JSON\n"
     "  -h, --help, --version\n";
 
 enum {
     OPT_JSON = 256,
+    OPT_KEY,
+    OPT_SERVER,
     OPT_VERSION,
     OPT_REPLACE,
     OPT_HANDS_ON,
@@ -47,6 +51,8 @@ enum {
 
 static const struct option options[] = {
     {"endpoint", required_argument, NULL, 'e'},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"server", required_argument, NULL, OPT_SERVER},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -136,6 +142,12 @@ static void take_option(struct client *c, int option)
     switch (option) {
     case 'e':
         c->endpoint = optarg;
+        return;
+    case OPT_KEY:
+        c->key = optarg;
+        return;
+    case OPT_SERVER:
+        c->server = optarg;
         return;
     case OPT_JSON:
         c->is_json = true;

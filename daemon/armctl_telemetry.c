@@ -55,6 +55,21 @@ void telemetry_close(void **sub)
     *sub = NULL;
 }
 
+/* armd may listen everywhere, tcp://0.0.0.0:1 or a star for it: it is found where its
+ * control endpoint is.  Released with free(). */
+static char *reachable(const char *named, const char *control)
+{
+    const char *port = strrchr(named, ':'), *end = strrchr(control, ':');
+    bool is_everywhere =
+        !strncmp(named, "tcp://*:", 8) || !strncmp(named, "tcp://0.0.0.0:", 14);
+    char *endpoint = NULL;
+    if (!is_everywhere || strncmp(control, "tcp://", 6) != 0)
+        return strdup(named);
+    return asprintf(&endpoint, "%.*s%s", (int)(end - control), control, port) < 0
+               ? NULL
+               : endpoint;
+}
+
 /* The telemetry endpoint that armd names; released with free(). */
 static int ask_endpoint(struct client *c, char **endpoint)
 {
@@ -64,7 +79,7 @@ static int ask_endpoint(struct client *c, char **endpoint)
     if (status)
         return status;
     const char *named = json_string_value(json_object_get(reply, "endpoint"));
-    *endpoint = named ? strdup(named) : NULL;
+    *endpoint = named ? reachable(named, c->endpoint) : NULL;
     json_decref(reply);
     if (*endpoint)
         return STATUS_OK;
@@ -82,11 +97,12 @@ int telemetry_open(struct client *c, void **sub)
     zsock_set_linger(sock, 0);
     zsock_set_rcvhwm(sock, 100000); /* a slow disk must not cost messages */
     zsock_set_subscribe(sock, "");
-    if (zsock_connect(sock, "%s", endpoint))
+    status = client_secure(c, sock, endpoint);
+    if (!status && zsock_connect(sock, "%s", endpoint))
         status = armctl_fail(STATUS_UNAVAILABLE, "'%s' is not an endpoint", endpoint);
-    else if (!telemetry_read(sock, FIRST_MESSAGE_ms, &topic, &text))
+    else if (!status && !telemetry_read(sock, FIRST_MESSAGE_ms, &topic, &text))
         status = armctl_fail(STATUS_UNAVAILABLE, "no telemetry at %s", endpoint);
-    else {
+    else if (!status) {
         free(topic);
         free(text);
         *sub = sock;

@@ -81,6 +81,7 @@ class Arm:
             raise ValueError("certificate and server go together")
         self.client = _own_name() if client is None else client
         self.timeout_s = timeout_s
+        self._endpoint = endpoint
         self._keys = (
             (load_certificate(certificate), load_certificate(server))
             if certificate and server
@@ -280,7 +281,8 @@ class Arm:
     def telemetry(self, *topics: str) -> "Telemetry":
         """Messages of these topics (none named: all) as they come, as (topic, message)."""
         info = self.request("subscribe_info")
-        return Telemetry(self._open(zmq.SUB), info["endpoint"], topics or info["topics"])
+        endpoint = _reachable(info["endpoint"], self._endpoint)
+        return Telemetry(self._open(zmq.SUB), endpoint, topics or info["topics"])
 
     def events(self, *kinds: str) -> Iterator[Json]:
         """Events of these kinds (none named: all), without an end."""
@@ -364,6 +366,14 @@ def _print_bars(t_s: Sequence[float], values: Sequence[float], key: str) -> None
 def _own_name() -> str:
     """As armctl calls itself; at most what armd takes."""
     return f"{getpass.getuser()}@{socket.gethostname()}".encode()[:63].decode(errors="ignore")
+
+
+def _reachable(named: str, control: str) -> str:
+    """armd may listen everywhere: it is found where its control endpoint is."""
+    host, _, port = named.rpartition(":")
+    if host in ("tcp://*", "tcp://0.0.0.0") and control.startswith("tcp://"):
+        return control.rpartition(":")[0] + ":" + port
+    return named
 
 
 def _check_finite(rows: Points) -> None:

@@ -2,11 +2,13 @@
 #include "daemon/config.h"
 
 #include <errno.h>
+#include <grp.h> /* getgrnam */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/config_impl.h"
+#include "daemon/curve.h"
 #include "robot/bus.h" /* bus_budget */
 
 enum { FILE_MAX_BYTES = 1 << 20, KEY_LEN = 64 };
@@ -89,7 +91,15 @@ static const struct field fields[] = {
     {"control.lease_s", FIELD_NUMBER, AT(control.lease_s), 1, 3600, "10",
      "how long a named client keeps the right to change things after its last command", NULL},
     {"control.endpoint", FIELD_ENDPOINT, AT(control.endpoint), SIZE(control.endpoint),
-     "ipc:///run/armd/control", "where commands are taken", NULL},
+     "ipc:///run/armd/control", "where commands are taken: ipc:///path, or tcp://address:port",
+     NULL},
+    {"control.group", FIELD_TEXT, AT(control.group), SIZE(control.group), "",
+     "users of this group may use ipc sockets; empty: of armd's own", NULL},
+    {"control.certificate", FIELD_PATH, AT(control.certificate), SIZE(control.certificate), "",
+     "armd's secret key for tcp endpoints, made by armctl keygen; empty: no tcp", NULL},
+    {"control.allow", FIELD_PATH, AT(control.allow), SIZE(control.allow), "",
+     "folder of the public keys of clients that tcp endpoints take; read anew when it changes",
+     NULL},
     {"guide.mode", FIELD_WORD, AT(guide.mode), 0, 0, "float",
      "led by hand: float (the servos carry the arm's weight) or limp (torque off: it drops)",
      guides},
@@ -333,6 +343,31 @@ static void check_bus(struct load *l)
             p.baud_Bd, floor(1e6 / t.cycle_us));
 }
 
+/* tcp:// would let any machine move the arm: it needs keys, ours and the clients'. */
+static void check_curve(struct load *l)
+{
+    static const char *const keys[] = {"control.endpoint", "telemetry.endpoint"};
+    const struct config *c = l->cfg;
+    const char *const endpoints[] = {c->control.endpoint, c->telemetry.endpoint};
+    const bool has_keys = *c->control.certificate && *c->control.allow;
+    char err[2 * CONFIG_PATH_LEN];
+    bool is_wanted = false;
+    for (int k = 0; k < 2; k++) {
+        if (!curve_is_needed(endpoints[k]))
+            continue;
+        is_wanted = true;
+        if (!has_keys)
+            config_reader_blame(&l->r, field_line(l, keys[k]), keys[k],
+                                "tcp:// needs CURVE keys: name armd's in "
+                                "control.certificate and the folder of its clients' in "
+                                "control.allow (see armctl keygen), or use ipc://");
+    }
+    if (is_wanted && has_keys &&
+        curve_check(c->control.certificate, c->control.allow, err, sizeof(err)) < 0)
+        config_reader_blame(&l->r, field_line(l, "control.certificate"),
+                            "control.certificate", "%s", err);
+}
+
 /* Rules between keys; only asked when every key is right by itself. */
 static void check_relations(struct load *l)
 {
@@ -357,6 +392,10 @@ static void check_relations(struct load *l)
     if (!strcmp(c->control.endpoint, c->telemetry.endpoint))
         config_reader_blame(&l->r, field_line(l, "telemetry.endpoint"),
                             "telemetry.endpoint", "is the same as control.endpoint");
+    if (*c->control.group && !getgrnam(c->control.group))
+        config_reader_blame(&l->r, field_line(l, "control.group"), "control.group",
+                            "there is no group '%s'", c->control.group);
+    check_curve(l);
 }
 
 int config_parse(struct config *cfg, const char *path, const char *text, size_t len,

@@ -72,6 +72,9 @@ struct config {
         enum config_track track;
         double position_gain_per_s, lead_ms, lease_s;
         char endpoint[CONFIG_PATH_LEN];
+        char group[CONFIG_WORD_LEN];       /* of ipc sockets; "": armd's own */
+        char certificate[CONFIG_PATH_LEN]; /* armd's secret key, for tcp; "": none */
+        char allow[CONFIG_PATH_LEN];       /* folder of clients' public keys */
     } control;
     struct {
         enum config_guide mode;

@@ -107,17 +107,28 @@ static void read_path(const struct place *p, const char *text)
     store_text(p, full);
 }
 
-/* ipc:// alone: tcp:// would let any machine move the arm without CURVE keys. */
+/* tcp://HOST:PORT; that it needs keys is a rule between keys, see config.c */
+static void read_tcp(const struct place *p, const char *text)
+{
+    const char *colon = strrchr(text + 6, ':');
+    double port = 0;
+    if (!colon || colon == text + 6 || !to_number(colon + 1, true, &port) || port < 1 ||
+        port > 65535)
+        BLAME(p, "'%.60s' is not tcp://ADDRESS:PORT", text);
+    else
+        store_text(p, text);
+}
+
 static void read_endpoint(const struct place *p, const char *text)
 {
     const size_t longest = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
     char full[2 * TEXT_MAX + 8];
     if (!strncmp(text, "tcp://", 6)) {
-        BLAME(p, "tcp:// needs CURVE keys, which cannot be configured yet; use ipc://");
+        read_tcp(p, text);
         return;
     }
     if (strncmp(text, "ipc://", 6) != 0 || !text[6]) {
-        BLAME(p, "'%.60s' is not ipc:// and a path", text);
+        BLAME(p, "'%.60s' is neither ipc:// and a path nor tcp://ADDRESS:PORT", text);
         return;
     }
     if (text[6] == '/' || text[6] == '@')

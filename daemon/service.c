@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/control.h"
+#include "daemon/curve.h"
 #include "daemon/journal.h"
 #include "daemon/seek.h"
 #include "daemon/telemetry.h"
@@ -49,9 +50,16 @@ int service_open(struct service *s, char *err, size_t err_len)
         snprintf(err, err_len, "out of memory");
         return -ENOMEM;
     }
-    s->control = service_bind(ZMQ_ROUTER, s->cfg->control.endpoint, err, err_len);
+    const struct config *cfg = s->cfg;
+    bool is_guarded = curve_is_needed(cfg->control.endpoint) ||
+                      curve_is_needed(cfg->telemetry.endpoint);
+    if (is_guarded && !(s->guard = curve_guard(cfg->control.allow))) {
+        snprintf(err, err_len, "out of memory");
+        return -ENOMEM;
+    }
+    s->control = service_bind(cfg, ZMQ_ROUTER, cfg->control.endpoint, err, err_len);
     if (s->control)
-        s->telemetry = service_bind(ZMQ_PUB, s->cfg->telemetry.endpoint, err, err_len);
+        s->telemetry = service_bind(cfg, ZMQ_PUB, cfg->telemetry.endpoint, err, err_len);
     if (s->control && s->telemetry && guide_open(s) < 0) {
         snprintf(err, err_len, "out of memory");
         return -ENOMEM;
@@ -65,6 +73,7 @@ void service_close(struct service *s)
         skill_remove(&s->skills, s->skills.skills[i]);
     zsock_destroy(&s->control);
     zsock_destroy(&s->telemetry);
+    zactor_destroy(&s->guard); /* after the sockets that ask it */
     zlist_destroy(&s->resets);
     control_close(s->clients);
     guide_close(s);

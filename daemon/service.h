@@ -48,7 +48,8 @@ struct service {
     int64_t retry_ns;               /* when to try the port again */
     char bus_err[256];              /* why the port cannot be opened */
     struct clients *clients;
-    zlist_t *resets;           /* struct pending waiting for the loop's word */
+    zactor_t *guard; /* knows the clients' keys; NULL when no endpoint is tcp:// */
+    zlist_t *resets; /* struct pending waiting for the loop's word */
     struct mode_change change; /* of the servos, in progress */
     struct guide guide;
     struct loop_timing timing;
@@ -65,8 +66,10 @@ int service_open(struct service *s, char *err, size_t err_len);
 int service_run(struct service *s);
 void service_close(struct service *s);
 
-/* A socket of this type at an endpoint; NULL with a sentence in err. */
-zsock_t *service_bind(int type, const char *endpoint, char *err, size_t err_len);
+/* A socket of this type at an endpoint; a tcp:// one takes nobody without a key, an ipc:// one
+ * the users of control.group.  NULL with a sentence in err. */
+zsock_t *service_bind(const struct config *cfg, int type, const char *endpoint, char *err,
+                      size_t err_len);
 
 /* What SIGHUP asks for: reads the configuration again; all of what is new, or nothing. */
 void service_reload(struct service *s);

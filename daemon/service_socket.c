@@ -1,9 +1,11 @@
 /* service_socket.c - the endpoints of armd: bound once, for users of the group. */
 #include <errno.h>
+#include <grp.h> /* getgrnam */
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "daemon/curve.h"
 #include "daemon/service.h"
 
 enum { LINGER_ms = 200, SOCKET_MAX_B = 8 << 20 };
@@ -38,7 +40,45 @@ static bool is_taken(const char *endpoint)
     return is_answered;
 }
 
-zsock_t *service_bind(int type, const char *endpoint, char *err, size_t err_len)
+/* who besides armd's own user may connect: users of this group */
+static int give_to_group(const char *endpoint, const char *name)
+{
+    char folder[CONFIG_PATH_LEN];
+    struct group *group = *name ? getgrnam(name) : NULL;
+    if (strncmp(endpoint, "ipc:///", 7) != 0 || !*name)
+        return 0;
+    snprintf(folder, sizeof(folder), "%s", endpoint + 6);
+    if (!group)
+        return -ENOENT;
+    if (chown(folder, (uid_t)-1, group->gr_gid) < 0)
+        return -errno;
+    *strrchr(folder, '/') = '\0'; /* ours alone: not /tmp */
+    struct stat st;
+    bool is_ours = *folder && stat(folder, &st) == 0 && st.st_uid == geteuid() &&
+                   !(st.st_mode & S_IRWXO);
+    return is_ours && chown(folder, (uid_t)-1, group->gr_gid) < 0 ? -errno : 0;
+}
+
+/* Binds; for the group alone from the first moment. */
+static int bind_for_group(zsock_t *sock, const char *endpoint, const char *group,
+                          char *err, size_t err_len)
+{
+    mode_t mask = umask(0117); /* sockets: owner and group */
+    int rc = zsock_bind(sock, "%s", endpoint);
+    umask(mask);
+    if (rc < 0) {
+        snprintf(err, err_len, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
+        return -1;
+    }
+    rc = give_to_group(endpoint, group);
+    if (rc < 0)
+        snprintf(err, err_len, "%s: cannot be given to the group '%s': %s", endpoint,
+                 group, strerror(-rc));
+    return rc;
+}
+
+zsock_t *service_bind(const struct config *cfg, int type, const char *endpoint, char *err,
+                      size_t err_len)
 {
     int rc = make_folder(endpoint);
     if (rc < 0) {
@@ -52,12 +92,9 @@ zsock_t *service_bind(int type, const char *endpoint, char *err, size_t err_len)
     zsock_t *sock = zsock_new(type);
     zsock_set_linger(sock, LINGER_ms);
     zsock_set_maxmsgsize(sock, SOCKET_MAX_B);
-    mode_t mask = umask(0117); /* sockets: owner and group */
-    rc = zsock_bind(sock, "%s", endpoint);
-    umask(mask);
-    if (rc < 0) {
-        snprintf(err, err_len, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
+    if (curve_is_needed(endpoint))
+        rc = curve_serve(sock, cfg->control.certificate, err, err_len);
+    if (rc < 0 || bind_for_group(sock, endpoint, cfg->control.group, err, err_len) < 0)
         zsock_destroy(&sock);
-    }
     return sock;
 }

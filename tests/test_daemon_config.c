@@ -268,14 +268,24 @@ Test(config, a_file_that_does_not_exist_is_named)
     cr_expect(eq(int, count_lines(problems), 1));
 }
 
-Test(config, only_local_endpoints_are_allowed)
+Test(config, endpoints_are_local_or_have_keys)
 {
     expect_problem(
         "control: {endpoint: \"tcp://*:5555\"}\n",
-        "6: control.endpoint: tcp:// needs CURVE keys, which cannot be configured "
-        "yet; use ipc://");
+        "6: control.endpoint: tcp:// needs CURVE keys: name armd's in "
+        "control.certificate and the folder of its clients' in control.allow (see armctl "
+        "keygen), or use ipc://");
+    expect_problem("control: {endpoint: \"tcp://127.0.0.1\"}\n",
+                   "6: control.endpoint: 'tcp://127.0.0.1' is not tcp://ADDRESS:PORT");
+    expect_problem(
+        "control: {endpoint: \"tcp://*:5\", certificate: /gone, allow: /tmp}\n",
+        "6: control.certificate: /gone: cannot be read: No such file or "
+        "directory");
+    expect_problem("control: {group: nobodys}\n",
+                   "6: control.group: there is no group 'nobodys'");
     expect_problem("control: {endpoint: /run/x}\n",
-                   "6: control.endpoint: '/run/x' is not ipc:// and a path");
+                   "6: control.endpoint: '/run/x' is neither ipc:// and a path nor "
+                   "tcp://ADDRESS:PORT");
     expect_problem("telemetry: {endpoint: \"ipc:///run/armd/control\"}\n",
                    "6: telemetry.endpoint: is the same as control.endpoint");
 }

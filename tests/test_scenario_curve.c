@@ -1,0 +1,158 @@
+/* Who gets in over tcp://: who has a key that armd knows, and nobody else. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support_rig.h"
+
+enum { OUTPUT_LEN = 1 << 16, OK = 0, UNAVAILABLE = 69 };
+
+static struct rig rig;
+static char output[OUTPUT_LEN];
+static int port[2];
+
+/* Exit status of a shell command in the rig's folder; armctl is $armctl. */
+static int shell(const char *format, ...)
+{
+    char words[1024], command[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+    snprintf(command, sizeof(command),
+             "armctl=$(realpath %s); armd=$(realpath %s); cd %s && { %s\n} 2>&1",
+             getenv("ARMD_BUILD") ? getenv("ARMD_BUILD") : "build",
+             getenv("ARMD_BUILD") ? getenv("ARMD_BUILD") : "build", rig.folder, words);
+    FILE *pipe = popen(command, "r");
+    cr_assert(pipe != NULL);
+    output[fread(output, 1, OUTPUT_LEN - 1, pipe)] = 0;
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int free_port(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert(bind(fd, (struct sockaddr *)&a, len) == 0);
+    getsockname(fd, (struct sockaddr *)&a, &len);
+    close(fd);
+    return ntohs(a.sin_port);
+}
+
+/* armctl over tcp with this key and this idea of armd's key */
+static int ask(const char *key, const char *server, const char *verb)
+{
+    return shell("$armctl/armctl -e tcp://127.0.0.1:%d --key %s --server %s %s", port[0],
+                 key, server, verb);
+}
+
+/* armd's keys in server, those of a friend, who is allowed, and of a stranger */
+static void make_keys(void)
+{
+    cr_assert(eq(int,
+                 shell("for k in server friend stranger; do "
+                       "$armctl/armctl keygen $k || exit 1; done; mkdir allow; "
+                       "cp friend/curve.cert allow/friend"),
+                 0),
+              "%s", output);
+}
+
+static void setup(void)
+{
+    rig_start(&rig);
+    make_keys();
+    for (int k = 0; k < 2; k++)
+        port[k] = free_port();
+    kill(rig.armd, SIGTERM);
+    waitpid(rig.armd, NULL, 0);
+    cr_assert(
+        eq(int,
+           shell("sed -i -e '/^control:/,/^[a-z]*:/s|endpoint: .*|endpoint: "
+                 "\"tcp://127.0.0.1:%d\"|' -e '/^telemetry:/,/^[a-z]*:/s|endpoint: "
+                 ".*|endpoint: \"tcp://127.0.0.1:%d\"|' armd.yaml && "
+                 "sed -i 's|^control:.*|&\\n  certificate: server/curve.cert_secret\\n  "
+                 "allow: allow|' armd.yaml && $armd/armd -c armd.yaml --check",
+                 port[0], port[1]),
+           0),
+        "%s", output);
+    rig_start_armd(&rig);
+}
+
+static void teardown(void)
+{
+    rig_stop(&rig);
+}
+
+TestSuite(scenario_curve, .init = setup, .fini = teardown, .timeout = 120);
+
+static void await_friend(void)
+{
+    for (int k = 0; ask("friend/curve.cert_secret", "server/curve.cert", "hello"); k++)
+        cr_assert(lt(int, k, 20), "%s", output);
+}
+
+Test(scenario_curve, only_a_key_that_armd_knows_gets_in)
+{
+    await_friend();
+    cr_expect(eq(int,
+                 ask("friend/curve.cert_secret", "server/curve.cert",
+                     "--json monitor | head -n1"),
+                 OK),
+              "%s", output);
+    cr_expect(ne(ptr, strstr(output, "\"topic\""), NULL), "%s", output);
+    cr_expect(eq(int, ask("stranger/curve.cert_secret", "server/curve.cert", "estop"),
+                 UNAVAILABLE));
+    cr_expect(ne(ptr, strstr(output, "does not know this key"), NULL), "%s", output);
+    /* who mistakes another for armd tells it nothing */
+    cr_expect(eq(int, ask("friend/curve.cert_secret", "stranger/curve.cert", "estop"),
+                 UNAVAILABLE));
+    /* a client without CURVE */
+    zsock_t *bare = zsock_new(ZMQ_DEALER);
+    zsock_set_linger(bare, 0);
+    zsock_set_rcvtimeo(bare, 500);
+    zsock_connect(bare, "tcp://127.0.0.1:%d", port[0]);
+    zstr_send(bare, "{\"cmd\":\"hello\"}");
+    cr_expect(eq(ptr, zstr_recv(bare), NULL));
+    zsock_destroy(&bare);
+    /* all the while armd serves who may */
+    cr_expect(eq(int, ask("friend/curve.cert_secret", "server/curve.cert", "hello"), OK));
+}
+
+Test(scenario_curve, keys_are_allowed_and_taken_back_while_armd_runs)
+{
+    await_friend();
+    cr_assert(eq(int, shell("cp stranger/curve.cert allow/stranger"), 0));
+    cr_expect(
+        eq(int, ask("stranger/curve.cert_secret", "server/curve.cert", "hello"), OK),
+        "%s", output);
+    cr_assert(eq(int, shell("rm allow/friend"), 0));
+    cr_expect(eq(int, ask("friend/curve.cert_secret", "server/curve.cert", "hello"),
+                 UNAVAILABLE));
+}
+
+Test(scenario_curve, a_secret_is_its_owners_alone)
+{
+    struct stat st;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/friend/curve.cert_secret", rig.folder);
+    cr_assert(stat(path, &st) == 0);
+    cr_expect(eq(int, st.st_mode & 0777, 0600));
+    cr_expect(eq(int, shell("$armctl/armctl keygen friend"), 1)); /* never overwritten */
+    cr_expect(ne(ptr, strstr(output, "is there already"), NULL), "%s", output);
+    cr_assert(eq(int, shell("chmod 644 server/curve.cert_secret"), 0));
+    cr_expect(eq(int, shell("$armd/armd -c armd.yaml --check"), 78));
+    cr_expect(ne(ptr, strstr(output, "can be read by others; chmod 600"), NULL), "%s",
+              output);
+}
