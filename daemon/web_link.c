@@ -4,6 +4,7 @@
 #include <czmq.h>
 
 enum {
+    FRAME_ms = 33,         /* telemetry: 30 Hz at most */
     SILENT_ms = 500,       /* without a word: armd is down */
     PING_AFTER_ms = 250,   /* without a word: it is asked */
     REPLY_MAX_ms = 60000,  /* learning a long path on a busy machine */
@@ -19,7 +20,7 @@ struct waiting {
 struct web_link {
     struct web_link_owner owner;
     zsock_t *control, *telemetry;
-    int64_t next_id, heard_ms, pinged_ms;
+    int64_t next_id, heard_ms, pinged_ms, handed_ms;
     bool is_up;
     int n_waiting;
     struct waiting waiting[WEB_PENDING];
@@ -261,7 +262,10 @@ void web_link_poll(struct web_link *l, int64_t now_ms)
         l->is_up = is_up;
         l->owner.changed(l->owner.context, is_up);
     }
-    hand_on_newest(l);
+    if (now_ms - l->handed_ms >= FRAME_ms) {
+        hand_on_newest(l);
+        l->handed_ms = now_ms;
+    }
     give_up_waiting(l, now_ms);
     ping(l, now_ms);
 }

@@ -1,7 +1,7 @@
 /* web_link.h - armweb's end of armd's sockets.
  *
- * Telemetry is taken as it comes and handed on once a call: of state, timing and chip the
- * newest, spikes in a bunch, every event.  Requests of pages go out under ids of the link's
+ * Telemetry is taken as it comes and handed on 30 times a second: of state, timing and chip the
+ * newest, spikes in a bunch; an event at once.  Requests of pages go out under ids of the link's
  * own; nothing is queued for an armd that is not there.
  */
 #ifndef DAEMON_WEB_LINK_H

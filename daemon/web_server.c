@@ -233,8 +233,11 @@ static void welcome(struct lws *wsi, struct page *page)
     tell_once(page, link_word(web_link_is_up(s->link)));
 }
 
+/* lws closes pages that were turned away too; those were never ours */
 static void dismiss(struct page *page)
 {
+    if (!page || !page->wsi)
+        return;
     struct web_server *s = server_of(page->wsi);
     for (struct page **at = &s->pages; *at; at = &(*at)->next)
         if (*at == page) {
@@ -246,6 +249,7 @@ static void dismiss(struct page *page)
     web_queue_clear(&page->queue);
     free(page->in);
     page->in = NULL;
+    page->wsi = NULL;
 }
 
 static void refuse(struct page *page, int64_t id, const char *code, const char *why)

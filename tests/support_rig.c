@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +91,46 @@ void rig_start_guard(struct rig *r)
     r->guard = spawn(output, argv);
 }
 
+static void write_page(const char *folder)
+{
+    char path[128];
+    cr_assert(mkdir(folder, 0700) == 0);
+    snprintf(path, sizeof(path), "%s/index.html", folder);
+    FILE *out = fopen(path, "w");
+    cr_assert(out != NULL);
+    fputs("<!doctype html><title>the arm</title>\n", out);
+    fclose(out);
+}
+
+void rig_start_web(struct rig *r)
+{
+    char output[96], armweb[256], pages[96], said[256];
+    snprintf(output, sizeof(output), "%s/web", r->folder);
+    snprintf(armweb, sizeof(armweb), "%s", rig_program("armweb"));
+    snprintf(pages, sizeof(pages), "%s/pages", r->folder);
+    write_page(pages);
+    char *argv[] = {armweb, "-c", r->config, "--port", "0", "--pages", pages, NULL};
+    r->web = spawn(output, argv);
+    for (int i = 0; i < TRIES && !r->web_port; i++) {
+        FILE *in = fopen(output, "r");
+        while (in && fgets(said, sizeof(said), in))
+            sscanf(said, "armweb: http://127.0.0.1:%d/", &r->web_port);
+        if (in)
+            fclose(in);
+        zclock_sleep(r->web_port ? 0 : PAUSE_ms);
+    }
+    cr_assert(r->web_port > 0, "armweb does not listen");
+}
+
+void rig_web_token(const struct rig *r, char token[64])
+{
+    char path[96];
+    snprintf(path, sizeof(path), "%s/web.token", r->folder);
+    FILE *in = fopen(path, "r");
+    cr_assert(in && fscanf(in, "%63s", token) == 1, "no token in %s", path);
+    fclose(in);
+}
+
 void rig_start(struct rig *r)
 {
     rig_start_edited(r, NULL);
@@ -146,6 +187,7 @@ static void end(pid_t pid)
 void rig_stop(struct rig *r)
 {
     char command[128];
+    end(r->web);
     end(r->armd);
     end(r->sim);
     end(r->guard);

@@ -9,7 +9,8 @@
 
 struct rig {
     char folder[64], config[96], log[96]; /* log: of armsim, CSV */
-    pid_t sim, armd, guard;
+    pid_t sim, armd, guard, web;
+    int web_port;
     const char *edit; /* of the configuration */
     zsock_t *client, *events;
     int next_id;
@@ -25,7 +26,10 @@ void rig_start(struct rig *r);
 void rig_start_edited(struct rig *r, const char *edit);
 void rig_start_guard(struct rig *r); /* again */
 void rig_start_armd(struct rig *r);  /* again, after it ended; does not wait */
-void rig_stop(struct rig *r);        /* ends what still runs, removes the folder */
+/* armweb beside them, with a page of one line; waits until it listens, at web_port. */
+void rig_start_web(struct rig *r);
+void rig_web_token(const struct rig *r, char token[64]);
+void rig_stop(struct rig *r); /* ends what still runs, removes the folder */
 
 /* One request; the reply, which the caller releases.  Fails the test when none comes. */
 json_t *rig_request(struct rig *r, const char *json_format, ...);
