@@ -33,6 +33,7 @@ DEPS := build-essential pkg-config libserialport-dev libczmq-dev libzmq3-dev lib
         libwebsockets-dev libopenmpi-dev openmpi-bin gnuplot-nox jq
 DEPS_TEST  := libcriterion-dev valgrind systemd mandoc python3-zmq
 DEPS_LINT  := clang libclang-rt-14-dev libomp-dev clang-format clang-tidy cppcheck
+DEPS_DEB   := debhelper dpkg-dev fakeroot lintian
 DEPS_BENCH := rt-tests
 # compared with where present; large, so that no other target installs them
 DEPS_TORCH := python3-torch python3-numpy
@@ -101,11 +102,13 @@ deps-test:
 	$(call install_missing,$(DEPS) $(DEPS_TEST))
 deps-lint:
 	$(call install_missing,$(DEPS) $(DEPS_LINT) $(DEPS_TEST))
+deps-deb:
+	$(call install_missing,$(DEPS) $(DEPS_DEB))
 deps-bench:
 	$(call install_missing,$(DEPS) $(DEPS_BENCH))
 deps-torch: ## PyTorch, which make test and make bench compare with
 	$(call install_missing,$(DEPS_TORCH))
-.PHONY: deps deps-test deps-lint deps-bench deps-torch
+.PHONY: deps deb deps-deb deps-test deps-lint deps-bench deps-torch
 
 # pkg-config answers once the packages are there, hence a make of its own
 demo: deps ## teach two paths to a simulated arm, run them, draw them
@@ -225,6 +228,20 @@ install: all ## PREFIX, DESTDIR; then: systemd-sysusers, systemctl daemon-reload
 	install -m 755 daemon/circle.py $(DESTDIR)$(DATADIR)/examples
 	[ -e $(DESTDIR)$(SYSCONFDIR)/armd/armd.yaml ] || \
 	sed $(INSTALLED) config/sim.yaml >$(DESTDIR)$(SYSCONFDIR)/armd/armd.yaml
+
+# A Debian package; the sources go to a folder of their own, for debhelper leaves traces.
+DEB := $(BUILD)/deb/armd-$(VERSION)
+deb: deps-deb ## a Debian package of this tree into $(BUILD)/deb, and what lintian says of it
+	@rm -rf $(BUILD)/deb && mkdir -p $(DEB)
+	@cp -r pcm snn robot daemon tests config systemd Makefile README.md LICENSE $(DEB)
+	@cp -r systemd/debian $(DEB)/debian
+	@[ ! -d $(BUILD)/web ] || { mkdir -p $(DEB)/build && cp -r $(BUILD)/web $(DEB)/build; }
+	@printf 'armd (%s) unstable; urgency=medium\n\n  * As in the sources.\n\n -- %s  %s\n' \
+	$(VERSION) "$$(sed -n 's/^Maintainer: //p' systemd/debian/control)" "$$(date -R -d @$${SOURCE_DATE_EPOCH:-$$(stat -c %Y Makefile)})" \
+	>$(DEB)/debian/changelog
+	@cd $(DEB) && dpkg-buildpackage -b -uc -us >../build.log 2>&1 || { tail -20 ../build.log; exit 1; }
+	@lintian --fail-on error $(BUILD)/deb/*.changes
+	@ls $(BUILD)/deb/*.deb
 
 clean: ## remove what was built
 	rm -rf build
