@@ -218,6 +218,11 @@ json_t *ws_receive(struct ws *ws)
     return message;
 }
 
+void ws_pass(struct ws *ws)
+{
+    free(receive_text(ws));
+}
+
 bool ws_is_closed(struct ws *ws)
 {
     char rest[65536];

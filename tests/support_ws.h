@@ -36,6 +36,7 @@ bool ws_say(struct ws *ws, const char *text);
 /* The next message, which the caller releases; pings are answered.  NULL: closed, or silent
  * for 20 s. */
 json_t *ws_receive(struct ws *ws);
+void ws_pass(struct ws *ws);      /* the next message over, unread */
 bool ws_is_closed(struct ws *ws); /* once all that was sent has been read */
 
 /* The next message with this key; others are passed over. */
