@@ -10,11 +10,11 @@ static const struct {
     const char *kind;
     enum journal_class class;
 } kinds[] = {
-    {"fault", JOURNAL_FAULT},      {"state", JOURNAL_STATE},
-    {"link_up", JOURNAL_LINK_UP},  {"link_down", JOURNAL_LINK_DOWN},
-    {"learned", JOURNAL_SKILL},    {"healed", JOURNAL_SKILL},
-    {"relearned", JOURNAL_SKILL},  {"forgotten", JOURNAL_SKILL},
-    {"not_kept", JOURNAL_STORAGE},
+    {"fault", JOURNAL_FAULT},         {"state", JOURNAL_STATE},
+    {"link_up", JOURNAL_LINK_UP},     {"postmortem", JOURNAL_STORAGE},
+    {"link_down", JOURNAL_LINK_DOWN}, {"learned", JOURNAL_SKILL},
+    {"healed", JOURNAL_SKILL},        {"relearned", JOURNAL_SKILL},
+    {"forgotten", JOURNAL_SKILL},     {"not_kept", JOURNAL_STORAGE},
 };
 
 static const char *text(const json_t *event, const char *key)
@@ -54,9 +54,15 @@ static void say(const struct journal_record *record, const char *kind,
     case JOURNAL_LINK_DOWN:
         journal_log(record, "the arm on %s is gone", text(event, "port"));
         return;
+    case JOURNAL_STORAGE:
+        if (!*text(event, "file"))
+            break;
+        journal_log(record, "the cycles before the fault are in %s", text(event, "file"));
+        return;
     default:
-        say_skill(record, kind, event);
+        break;
     }
+    say_skill(record, kind, event);
 }
 
 void journal_event(const char *kind, const json_t *event)

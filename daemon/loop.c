@@ -124,6 +124,16 @@ struct loop_snapshot loop_snapshot(const struct loop *l)
     return copy;
 }
 
+const struct recorder_cycles *loop_recorded(const struct loop *l)
+{
+    return recorder_frozen(&l->recorder);
+}
+
+void loop_release_recorded(struct loop *l)
+{
+    recorder_release(&l->recorder);
+}
+
 bool loop_command(struct loop *l, const struct loop_command *c)
 {
     return ring_push(l->commands, c);
@@ -224,9 +234,34 @@ static void take_commands(struct loop *l, int64_t start_ns)
         l->p.settings = l->next;
 }
 
+/* what this cycle was; after a new fault the last ones stay as they are, for people */
+static void record(struct loop *l, int64_t due_ns, int64_t end_ns)
+{
+    const size_t size = sizeof(float) * (size_t)l->p.joints;
+    struct recorder_cycle *c = recorder_next(&l->recorder);
+    c->number = l->cycles;
+    c->start_ns = l->cycle_ns;
+    c->sample_ns = l->sample.t_ns;
+    c->wake_us = (int32_t)((l->cycle_ns - due_ns) / 1000);
+    c->cycle_us = (int32_t)((end_ns - l->cycle_ns) / 1000);
+    c->missed = l->cycles_without_sample;
+    c->state = l->state;
+    c->faults = l->faults;
+    memcpy(c->q_rad, l->sample.q_rad, size);
+    memcpy(c->dq_rad_s, l->sample.dq_rad_s, size);
+    memcpy(c->cmd_rad_s, l->cmd_rad_s, size);
+    memcpy(c->load, l->sample.load, size);
+    memcpy(c->error, l->sample.error, (size_t)l->p.joints);
+    for (int k = 0; k < l->p.joints; k++)
+        c->ref_rad[k] = (float)l->ref_rad[k];
+    if (l->is_fault_new && recorder_freeze(&l->recorder))
+        loop_post(l, &(struct loop_event){.type = EVENT_RECORDED, .t_ns = l->cycle_ns});
+    l->is_fault_new = false;
+}
+
 static void one_cycle(struct loop *l, int64_t due_ns)
 {
-    int64_t start_ns = now_ns();
+    int64_t start_ns = l->cycle_ns = now_ns();
     histogram_add(&l->histograms[atomic_load(&l->filled)][H_WAKE], start_ns - due_ns);
     take_sample(l, start_ns);
     take_commands(l, start_ns);
@@ -244,9 +279,11 @@ static void one_cycle(struct loop *l, int64_t due_ns)
         ring_push(l->samples, &s);
         l->tick++;
     }
-    l->cycles++;
     publish_snapshot(l);
-    histogram_add(&l->histograms[atomic_load(&l->filled)][H_CYCLE], now_ns() - start_ns);
+    const int64_t end_ns = now_ns();
+    histogram_add(&l->histograms[atomic_load(&l->filled)][H_CYCLE], end_ns - start_ns);
+    record(l, due_ns, end_ns);
+    l->cycles++;
     if (++l->cycle_in_second >= l->p.rate_Hz)
         turn_histograms(l, start_ns);
 }

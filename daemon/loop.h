@@ -12,6 +12,7 @@
 
 #include "daemon/guard.h"
 #include "daemon/loop_messages.h"
+#include "daemon/recorder.h"
 
 enum loop_policy { LOOP_RT_REQUIRE, LOOP_RT_PREFER, LOOP_RT_OFF };
 
@@ -54,6 +55,10 @@ bool loop_command(struct loop *l, const struct loop_command *c); /* false: ring 
 bool loop_event(struct loop *l, struct loop_event *e);           /* false: none */
 bool loop_sample(struct loop *l, struct loop_sample *s);         /* false: none */
 bool loop_point(struct loop *l, struct loop_point *p);           /* false: none */
+/* The last cycles before a fault, announced by EVENT_RECORDED; NULL: none.  To be released
+ * before others can be recorded. */
+const struct recorder_cycles *loop_recorded(const struct loop *l);
+void loop_release_recorded(struct loop *l);
 struct loop_snapshot loop_snapshot(const struct loop *l);
 struct loop_timing loop_timing(const struct loop *l);
 

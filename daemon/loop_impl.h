@@ -10,6 +10,7 @@
 #include "daemon/loop.h"
 #include "daemon/move.h"
 #include "daemon/player.h"
+#include "daemon/recorder.h"
 #include "daemon/ring.h"
 #include "robot/limit.h"
 
@@ -76,12 +77,16 @@ struct loop {
     struct loop_watch watch;
     float cmd_rad_s[ARM_MAX_JOINTS];
     double ref_rad[ARM_MAX_JOINTS];
-    bool is_ending; /* COMMAND_EXIT was seen */
+    bool is_ending;   /* COMMAND_EXIT was seen */
+    int64_t cycle_ns; /* when this cycle began */
     uint64_t cycles, overruns, tick;
     int lost_in_second; /* cycles lost in the running second */
     int cycle_in_second;
     struct histogram histograms[2][3]; /* wake, cycle, bus: one set filled, one read */
     atomic_int filled;
+
+    struct recorder recorder;
+    bool is_fault_new; /* latched in this cycle */
 
     atomic_uint sequence; /* seqlock around snapshot */
     struct loop_snapshot snapshot;

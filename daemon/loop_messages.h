@@ -65,6 +65,7 @@ enum loop_event_type {
     EVENT_JOG_TIMEOUT, /* whoever jogs has fallen silent: the arm comes to rest */
     EVENT_BUS_LENT,    /* bus: answers COMMAND_LEND */
     EVENT_BUS_BACK,    /* faults: answers COMMAND_RETURN when a sample has come */
+    EVENT_RECORDED,    /* the cycles before a fault: see loop_recorded */
     EVENT_REFUSED,     /* command: not possible in this state */
     EVENT_TIMING,      /* a second has passed: see loop_timing */
     EVENT_EXIT         /* the loop has ended */

@@ -48,8 +48,9 @@ void loop_motion_fault(struct loop *l, enum fault fault, int joint, double value
 {
     if (l->faults & fault_bit(fault))
         return;
-    int64_t now_ns = l->sample.t_ns;
+    const int64_t now_ns = l->cycle_ns;
     l->faults |= fault_bit(fault);
+    l->is_fault_new = true;
     loop_post(l, &(struct loop_event){.type = EVENT_FAULT,
                                       .t_ns = now_ns,
                                       .fault = fault,

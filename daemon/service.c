@@ -8,6 +8,7 @@
 #include "daemon/control.h"
 #include "daemon/curve.h"
 #include "daemon/journal.h"
+#include "daemon/postmortem.h"
 #include "daemon/seek.h"
 #include "daemon/telemetry.h"
 
@@ -266,6 +267,23 @@ static void count(struct service *s)
         service_submit(s, job);
 }
 
+/* what led to a fault goes to a file, where there is a place for it */
+static void keep_recorded(struct service *s, const struct loop_event *e)
+{
+    const struct recorder_cycles *cycles = loop_recorded(s->loop);
+    char path[PATH_MAX], err[2 * PATH_MAX];
+    if (cycles && *s->cfg->state_dir) {
+        const int rc = postmortem_keep(s->cfg, cycles, s->t0_s + 1e-9 * (double)e->t_ns,
+                                       path, err, sizeof(err));
+        if (rc < 0)
+            journal_log(&(struct journal_record){.class = JOURNAL_STORAGE},
+                        "no post-mortem: %s", err);
+        else
+            telemetry_event(s, "postmortem", json_pack("{s:s}", "file", path));
+    }
+    loop_release_recorded(s->loop);
+}
+
 static void take_event(struct service *s, const struct loop_event *e)
 {
     telemetry_loop_event(s, e);
@@ -274,6 +292,8 @@ static void take_event(struct service *s, const struct loop_event *e)
         control_reset_done(s, e->faults);
     else if (e->type == EVENT_TIMING)
         telemetry_timing(s);
+    else if (e->type == EVENT_RECORDED)
+        keep_recorded(s, e);
     else if (e->type == EVENT_EXIT)
         s->ending = ENDING_DONE;
     else if (e->type == EVENT_BUS_DROPPED) {

@@ -1,6 +1,7 @@
 /* What clients of the control socket may rely on, with the real programs. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/support_rig.h"
@@ -44,6 +45,28 @@ Test(scenario_control, clients_see_the_error_fall_while_a_skill_is_learned)
     cr_expect(gt(dbl, number(after, "cells_written"), 0.0));
     json_decref(before);
     json_decref(after);
+}
+
+Test(scenario_control, a_fault_leaves_its_last_cycles_in_a_file)
+{
+    char line[2048], last[2048] = "";
+    int rows = 0;
+    cr_assert(rig_tell_sim(&rig, "fault silent:2"));
+    json_t *event = rig_wait_event(&rig, "postmortem");
+    cr_assert(event != NULL);
+    FILE *in = fopen(json_string_value(json_object_get(event, "file")), "r");
+    cr_assert(in != NULL);
+    while (fgets(line, sizeof(line), in))
+        if (line[0] == '-' || (line[0] >= '0' && line[0] <= '9')) {
+            rows++;
+            strcpy(last, line);
+        }
+    fclose(in);
+    json_decref(event);
+    cr_expect(rows > 10 && rows <= 50, "%d rows", rows); /* armd is young */
+    cr_expect(strncmp(last, "0.000,", 6) == 0 && strstr(last, ",stale_sample,"), "%s",
+              last);
+    rig_tell_sim(&rig, "clear");
 }
 
 Test(scenario_control, a_repeated_run_is_done_once_after_its_last_repetition)
