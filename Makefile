@@ -52,7 +52,7 @@ FUZZERS  := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz_*.c))
 C_FILES  := $(SRC) $(wildcard tests/*.c)
 H_FILES  := $(wildcard pcm/*.h snn/*.h robot/*.h daemon/*.h tests/*.h)
 
-.PHONY: all deps demo strokes test test-run test-sanitize bench lint layers fuzz install clean help
+.PHONY: all deps demo demo-web strokes test test-run test-sanitize bench lint layers fuzz install clean help
 all: $(BINS) $(BUILD)/pcm-example
 
 help:
@@ -114,6 +114,10 @@ deps-torch: ## PyTorch, which make test and make bench compare with
 demo: deps ## teach two paths to a simulated arm, run them, draw them
 	@$(MAKE) --no-print-directory -s -j2 all
 	@BUILD=$(BUILD) daemon/demo
+
+demo-web: deps ## the page of a simulated arm, for a person with a browser; PORT= WEIGHTS=
+	@$(MAKE) --no-print-directory -s -j2 all web
+	@BUILD=$(BUILD) daemon/demo-web
 
 strokes: deps ## teach drawings by people, run them, draw them all; WEIGHTS= DRAWINGS=12|all
 	@$(MAKE) --no-print-directory -s -j2 all

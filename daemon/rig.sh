@@ -3,11 +3,12 @@
 # The script sets `build`, the folder with the programs, and `me`, its name, and sources
 # this from the root of the project.  $run is the folder; all ends with the script.
 run=$(mktemp -d "/tmp/armd-$me.XXXXXX") || exit 74
-sim='' armd='' record=''
+sim='' armd='' record='' web=''
 
 clean() {
-    trap - EXIT INT TERM
-    for pid in $record $armd $sim; do
+    trap - EXIT
+    trap '' INT TERM # once is enough
+    for pid in $web $record $armd $sim; do
         kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
     done
     rm -rf "$run"

@@ -228,7 +228,8 @@ static void read_readouts(struct reading *r, struct skill *s, const struct netwo
         char name[32];
         snprintf(name, sizeof(name), "segment%d.w_out", i);
         const struct tensor *w = tensor_of(r, name, TENSOR_F32, s->n_readout, 0);
-        g->w_out = w ? malloc(sizeof(float) * (size_t)s->n_readout) : NULL;
+        g->w_out =
+            w && s->n_readout > 0 ? malloc(sizeof(float) * (size_t)s->n_readout) : NULL;
         if (g->w_out)
             copy(g->w_out, w, sizeof(float));
     }

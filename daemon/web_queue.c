@@ -35,12 +35,19 @@ void web_frame_release(struct web_frame *f)
         free(f);
 }
 
-static void remove_item(struct web_queue *q, int i)
+/* its frame, which is the caller's now */
+static struct web_frame *take_item(struct web_queue *q, int i)
 {
-    q->bytes -= q->item[i].frame->len;
-    web_frame_release(q->item[i].frame);
+    struct web_frame *frame = q->item[i].frame;
+    q->bytes -= frame->len;
     q->n--;
     memmove(q->item + i, q->item + i + 1, (size_t)(q->n - i) * sizeof(q->item[0]));
+    return frame;
+}
+
+static void remove_item(struct web_queue *q, int i)
+{
+    web_frame_release(take_item(q, i));
 }
 
 /* makes room by the oldest telemetry; false when there is none */
@@ -80,12 +87,7 @@ bool web_queue_put(struct web_queue *q, enum web_kind kind, struct web_frame *fr
 
 struct web_frame *web_queue_take(struct web_queue *q)
 {
-    if (!q->n)
-        return NULL;
-    struct web_frame *frame = q->item[0].frame;
-    frame->refs++;
-    remove_item(q, 0);
-    return frame;
+    return q->n ? take_item(q, 0) : NULL;
 }
 
 void web_queue_clear(struct web_queue *q)

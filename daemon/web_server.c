@@ -317,11 +317,13 @@ static int receive(struct page *page, const char *part, size_t len)
 {
     struct lws *wsi = page->wsi;
     const size_t all = page->in_len + len;
-    char *more = all <= WEB_MESSAGE_MAX_B ? realloc(page->in, all + 1) : NULL;
-    if (!more || lws_frame_is_binary(wsi))
+    if (all > WEB_MESSAGE_MAX_B || lws_frame_is_binary(wsi))
         return -1;
-    memcpy(more + page->in_len, part, len);
+    char *more = realloc(page->in, all + 1);
+    if (!more)
+        return -1;
     page->in = more;
+    memcpy(page->in + page->in_len, part, len);
     page->in_len = all;
     if (lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0)
         heed(page);
