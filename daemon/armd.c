@@ -5,6 +5,7 @@
 #include <cblas.h> /* openblas_set_num_threads */
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <malloc.h> /* mallopt */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "snn/weights.h"
 
 enum { ERR_LEN = 1536, WATCHDOG_ms = 80, CALIBRATION_READS = 16 };
+static const double NO_FLOOR_m = -100; /* safety.floor_m */
 
 static int usage(FILE *to)
 {
@@ -47,7 +49,11 @@ static struct loop_params loop_params(const struct config *cfg, struct arm *arm,
                                        .load_max = cfg->safety.load_max,
                                        .load_ms = cfg->safety.load_ms,
                                        .bridge_cycles = cfg->safety.bridge_cycles,
-                                       .temp_warn_C = cfg->safety.temp_warn_C},
+                                       .temp_warn_C = cfg->safety.temp_warn_C,
+                                       .tip_v_max_m_s = cfg->safety.tip_v_max_m_s,
+                                       .floor_m = cfg->safety.floor_m > NO_FLOOR_m
+                                                      ? cfg->safety.floor_m
+                                                      : -INFINITY},
                             .watchdog_ns = WATCHDOG_ms * INT64_C(1000000),
                             .is_limp_at_end = cfg->arm.on_exit == ON_EXIT_LIMP,
                             .n_net = n_net,
@@ -62,6 +68,7 @@ static struct loop_params loop_params(const struct config *cfg, struct arm *arm,
         p.hi_rad[k] = (float)hi;
         p.v_max_rad_s[k] = (float)cfg->arm.joints[k].v_max_rad_s;
         p.a_max_rad_s2[k] = (float)cfg->arm.joints[k].a_max_rad_s2;
+        p.j_max_rad_s3[k] = (float)cfg->arm.joints[k].j_max_rad_s3;
     }
     return p;
 }

@@ -137,6 +137,11 @@ static const struct field fields[] = {
      "cycles without an answer that are bridged with the last one", NULL},
     {"safety.temp_warn_C", FIELD_NUMBER, AT(safety.temp_warn_C), 20, 120, "65",
      "a hotter servo is told of", NULL},
+    {"safety.tip_v_max_m_s", FIELD_NUMBER, AT(safety.tip_v_max_m_s), 0, 100, "0",
+     "highest speed of the tip, to which all joints slow down together; 0: any", NULL},
+    {"safety.floor_m", FIELD_NUMBER, AT(safety.floor_m), -100, 100, "-100",
+     "height below which the tip does not go, in the frame of the arm description; -100: any",
+     NULL},
     {"realtime.policy", FIELD_WORD, AT(realtime.policy), 0, 0, "prefer",
      "SCHED_FIFO for the control loop: require, prefer or off", policies},
     {"realtime.priority", FIELD_INT, AT(realtime.priority), 1, 99, "60",
@@ -154,6 +159,8 @@ static const struct field joint_fields[] = {
      "highest speed", NULL},
     {"a_max_rad_s2", FIELD_NUMBER, AT_JOINT(a_max_rad_s2), 0.01, 1000, NULL,
      "highest acceleration", NULL},
+    {"j_max_rad_s3", FIELD_NUMBER, AT_JOINT(j_max_rad_s3), 0, 100000, "0",
+     "highest jerk on the way to what is wanted (a stop does not wait for it); 0: any", NULL},
 };
 /* clang-format on */
 

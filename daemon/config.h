@@ -31,7 +31,7 @@ enum config_policy { REALTIME_REQUIRE, REALTIME_PREFER, REALTIME_OFF };
 struct config_joint {
     char name[ARM_NAME_LEN];
     int id; /* of the servo on the bus */
-    double v_max_rad_s, a_max_rad_s2;
+    double v_max_rad_s, a_max_rad_s2, j_max_rad_s3;
 };
 
 struct config {
@@ -87,7 +87,7 @@ struct config {
         char metrics[CONFIG_PATH_LEN]; /* file; "": none */
     } telemetry;
     struct {
-        double following_rad, load_max, temp_warn_C;
+        double following_rad, load_max, temp_warn_C, tip_v_max_m_s, floor_m;
         int stall_ms, load_ms, bridge_cycles;
     } safety; /* when a doubt becomes a fault, see loop.h */
     struct {

@@ -23,6 +23,7 @@ struct loop_safety {
     double load_max;            /* share of a servo's limit */
     int load_ms, bridge_cycles; /* 0: off; lost samples that are bridged */
     double temp_warn_C;
+    double tip_v_max_m_s, floor_m; /* of the tip, see limit_tip.h; 0, -INFINITY: none */
 };
 
 struct loop_params {
@@ -30,6 +31,7 @@ struct loop_params {
     int rate_Hz;   /* servo cycles */
     double tick_s; /* one step of the network */
     float v_max_rad_s[ARM_MAX_JOINTS], a_max_rad_s2[ARM_MAX_JOINTS];
+    float j_max_rad_s3[ARM_MAX_JOINTS]; /* 0: any */
     float lo_rad[ARM_MAX_JOINTS], hi_rad[ARM_MAX_JOINTS];
     struct loop_settings settings; /* at the start; COMMAND_SETTINGS changes them */
     struct loop_safety safety;

@@ -13,6 +13,7 @@
 #include "daemon/recorder.h"
 #include "daemon/ring.h"
 #include "robot/limit.h"
+#include "robot/limit_tip.h"
 
 enum motion { MOTION_HOLD, MOTION_MOVE, MOTION_PLAY, MOTION_JOG };
 
@@ -60,6 +61,7 @@ struct loop {
     int cycles_without_sample;
     struct loop_settings next; /* take the place of p.settings when nothing moves */
     struct limit_params limits;
+    struct limit_tip_params tip_limits;
     struct limit_state limited;
     enum arm_state state, after_stop;
     uint32_t faults;

@@ -315,6 +315,23 @@ static void meet_arm(struct loop *l, int64_t now_ns)
     l->has_met = true;
 }
 
+/* the command from what is wanted: within the limits of the joints, and of the tip where it
+ * has any */
+static void limit(struct loop *l, const float *want)
+{
+    double q[ARM_MAX_JOINTS], tip_m[3], jac[3 * ARM_MAX_JOINTS];
+    if (!limit_tip_is_on(&l->tip_limits)) {
+        limit_apply(&l->limits, &l->limited, l->sample.q_rad, want, l->cmd_rad_s);
+        return;
+    }
+    for (int k = 0; k < l->p.joints; k++)
+        q[k] = (double)l->sample.q_rad[k];
+    arm_jacobian(l->arm, q, jac);
+    arm_tip(l->arm, q, tip_m);
+    limit_tip_apply(&l->tip_limits, &l->limits, &l->limited, tip_m[2], jac,
+                    l->sample.q_rad, want, l->cmd_rad_s);
+}
+
 void loop_motion_cycle(struct loop *l, int64_t now_ns)
 {
     float want[ARM_MAX_JOINTS] = {0};
@@ -340,7 +357,7 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
     if (l->state == STATE_STOPPING)
         limit_stop(&l->limits, &l->limited, l->cmd_rad_s);
     else
-        limit_apply(&l->limits, &l->limited, l->sample.q_rad, want, l->cmd_rad_s);
+        limit(l, want);
     if (l->state == STATE_STOPPING && is_at_rest(l)) {
         hold_here(l);
         loop_motion_set_state(l, l->after_stop, now_ns);

@@ -171,3 +171,57 @@ Test(robot_limit, impossible_limits_are_refused)
     p.n = ARM_MAX_JOINTS + 1;
     cr_expect(eq(int, limit_check(&p), -EINVAL));
 }
+
+/* A wish within reach is met without passing it, and no step of acceleration is above j dt. */
+Test(robot_limit, jerk_is_limited_on_the_way_to_a_wish)
+{
+    struct limit_params p = params;
+    uint32_t seed = 5;
+    for (int k = 0; k < N; k++)
+        p.j_max_rad_s3[k] = 10 * p.a_max_rad_s2[k];
+    cr_assert(eq(int, limit_check(&p), 0));
+    struct limit_state s = {0};
+    float want[N] = {0}, out[N], before[N] = {0}, a_before[N] = {0};
+    const float q_rad[N] = {0}; /* far from the soft limits, which do not wait */
+    p.lo_rad[1] = -100;
+    p.hi_rad[1] = 100;
+    for (int t = 0; t < STEPS; t++) {
+        for (int k = 0; k < N && t % 200 == 0; k++)
+            want[k] = draw(&seed, p.v_max_rad_s[k]);
+        limit_apply(&p, &s, q_rad, want, out);
+        for (int k = 0; k < N; k++) {
+            const float a = (out[k] - before[k]) / p.dt_s;
+            cr_assert(le(flt, fabsf(a - a_before[k]),
+                         1.01f * p.j_max_rad_s3[k] * p.dt_s + 1e-3f),
+                      "joint %d, step %d", k, t);
+            before[k] = out[k];
+            a_before[k] = a;
+            if (t % 200 == 199)
+                cr_assert(epsilon_eq(flt, out[k], want[k], 0.02f * p.v_max_rad_s[k]));
+        }
+    }
+}
+
+/* Wherever a stop comes, the joint rests inside: jerk or not. */
+Test(robot_limit, every_stop_ends_inside_the_limits)
+{
+    uint32_t seed = 3;
+    for (int trial = 0; trial < 400; trial++) {
+        struct limit_params p = params;
+        struct limit_state s = {0};
+        float q_rad[N] = {0}, want[N] = {0}, out[N];
+        for (int k = 0; k < N; k++)
+            p.j_max_rad_s3[k] = trial % 2 ? 20 * p.a_max_rad_s2[k] : 0;
+        for (int t = 0, end = 50 + trial; t < end; t++) {
+            for (int k = 0; k < N && t % 40 == 0; k++)
+                want[k] = draw(&seed, 5);
+            limit_apply(&p, &s, q_rad, want, out);
+            integrate(q_rad, out);
+        }
+        while (limit_stop(&p, &s, out))
+            integrate(q_rad, out);
+        for (int k = 0; k < N; k++)
+            cr_assert(q_rad[k] <= p.hi_rad[k] + SLACK && q_rad[k] >= p.lo_rad[k] - SLACK,
+                      "joint %d at %g", k, (double)q_rad[k]);
+    }
+}
