@@ -20,7 +20,7 @@ ALL_CPPFLAGS = -I. -D_GNU_SOURCE -DARMD_VERSION='"$(VERSION)"' \
 
 PKGS_snn    := openblas lapacke jansson
 PKGS_robot  := libserialport
-PKGS_daemon := libczmq libzmq yaml-0.1 jansson libsystemd
+PKGS_daemon := libczmq libzmq yaml-0.1 jansson libsystemd zlib
 PKGS        := $(sort $(PKGS_snn) $(PKGS_robot) $(PKGS_daemon))
 PKGS_train  := ompi-c # the program armtrain alone
 PKGS_web    := libwebsockets # the program armweb alone
@@ -29,7 +29,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_train) $(PKGS_web) 2>/d
 
 # Debian packages: what it takes to build, to test, to lint, to measure
 DEPS := build-essential pkg-config libserialport-dev libczmq-dev libzmq3-dev libyaml-dev \
-        libjansson-dev libmujoco-dev libopenblas-dev liblapacke-dev libsystemd-dev \
+        libjansson-dev zlib1g-dev libmujoco-dev libopenblas-dev liblapacke-dev libsystemd-dev \
         libwebsockets-dev libopenmpi-dev openmpi-bin gnuplot-nox jq
 DEPS_TEST  := libcriterion-dev valgrind systemd mandoc python3-zmq
 DEPS_LINT  := clang libclang-rt-14-dev libomp-dev clang-format clang-tidy cppcheck
@@ -108,7 +108,9 @@ deps-bench:
 	$(call install_missing,$(DEPS) $(DEPS_BENCH))
 deps-torch: ## PyTorch, which make test and make bench compare with
 	$(call install_missing,$(DEPS_TORCH))
-.PHONY: deps deb deps-deb deps-test deps-lint deps-bench deps-torch
+deps-mcap: ## the reader of MCAP's makers, which make test compares with; not from Debian
+	@python3 -m venv build/mcap && build/mcap/bin/pip -q install mcap
+.PHONY: deps deb deps-deb deps-test deps-lint deps-bench deps-torch deps-mcap
 
 # pkg-config answers once the packages are there, hence a make of its own
 demo: deps ## teach two paths to a simulated arm, run them, draw them

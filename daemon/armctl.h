@@ -23,7 +23,7 @@ enum { /* exit statuses, as sysexits.h has them */
 enum { REPLY_TIMEOUT_ms = 2000, LEARN_TIMEOUT_ms = 60000 };
 
 struct armctl_options { /* of verbs, as they were given; 0 or NULL: not */
-    bool replace, wait, until_done, hands_on;
+    bool replace, wait, until_done, hands_on, once;
     const char *from;
     int updates, repeat;
     double speed, v_scale, seconds;

@@ -23,9 +23,9 @@ static const char usage[] =
     "  arm | scan [PORT]                     registers of all servos | ports and servos\n"
     "  latency [--seconds S]                 histograms of the control loop\n"
     "  metrics                               figures for Prometheus\n"
-    "  monitor                               telemetry as it comes\n"
-    "  record FILE.jsonl [--seconds S | --until-run-done]\n"
-    "  plot RUN.jsonl OUT.png|OUT.pdf\n"
+    "  monitor [--once]                      live view; one frame; JSON lines in a pipe\n"
+    "  record FILE.mcap|FILE.csv|FILE.jsonl [--seconds S | --until-run-done]\n"
+    "  plot RUN.mcap|RUN.jsonl OUT.png|OUT.pdf\n"
     "  keygen [DIR]                          keys for tcp endpoints\n"
     "  -e, --endpoint ENDPOINT  where armd listens (ipc:///run/armd/control)\n"
     "      --key FILE, --server FILE    for tcp://: own secret key, armd's public one\n"
@@ -46,7 +46,8 @@ enum {
     OPT_WAIT,
     OPT_V_SCALE,
     OPT_SECONDS,
-    OPT_UNTIL_DONE
+    OPT_UNTIL_DONE,
+    OPT_ONCE
 };
 
 static const struct option options[] = {
@@ -66,6 +67,7 @@ static const struct option options[] = {
     {"v-scale", required_argument, NULL, OPT_V_SCALE},
     {"seconds", required_argument, NULL, OPT_SECONDS},
     {"until-run-done", no_argument, NULL, OPT_UNTIL_DONE},
+    {"once", no_argument, NULL, OPT_ONCE},
     {NULL, 0, NULL, 0},
 };
 
@@ -106,6 +108,9 @@ static void take_verb_option(struct client *c, int option)
         return;
     case OPT_HANDS_ON:
         c->opt.hands_on = true;
+        return;
+    case OPT_ONCE:
+        c->opt.once = true;
         return;
     case OPT_WAIT:
         c->opt.wait = true;

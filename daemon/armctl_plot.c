@@ -1,7 +1,7 @@
 /* armctl_plot.c - a picture of a recorded run: where the tip went, how fast the joints
  * were, how large the error was, and who spiked.
  *
- * A recording holds one telemetry message a line.  Time 0 is the first message of the run;
+ * A recording is MCAP, or holds one telemetry message a line.  Time 0 is the first message of the run;
  * a recording without a run is drawn whole.
  */
 #include "daemon/armctl_telemetry.h"
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/mcap.h"
 #include "robot/arm.h" /* ARM_MAX_JOINTS */
 #include "snn/plot.h"
 
@@ -47,10 +48,15 @@ struct spike {
     double t_s, id;
 };
 
+struct second { /* of topic timing: what the loop did in it */
+    double t_s, wake_us, cycle_us, bus_us, overruns; /* 99 of 100; overruns: so far */
+};
+
 struct recording {
     struct frame *frames;
     struct spike *spikes;
-    int n_frames, n_spikes;
+    struct second *seconds;
+    int n_frames, n_spikes, n_seconds;
     int n_joints; /* with a target velocity */
     int n_neurons;
     double start_s;
@@ -114,18 +120,64 @@ static bool take_spikes(struct recording *r, const json_t *body)
     return true;
 }
 
-/* One line of the recording; false when it is not a message. */
-static bool take_line(struct recording *r, const char *line)
+static double spread(const json_t *body, const char *kind, const char *which)
 {
-    json_t *body = json_loads(line, 0, NULL);
-    const char *topic = json_string_value(json_object_get(body, "topic"));
-    bool is_good = topic != NULL;
-    if (topic && !strcmp(topic, "state"))
+    return json_number_value(json_object_get(json_object_get(body, kind), which));
+}
+
+static bool take_timing(struct recording *r, const json_t *body)
+{
+    if (!make_room((void **)&r->seconds, r->n_seconds, sizeof(*r->seconds)))
+        return false;
+    r->seconds[r->n_seconds++] = (struct second){
+        json_number_value(json_object_get(body, "t_s")), spread(body, "wake_us", "p99"),
+        spread(body, "cycle_us", "p99"), spread(body, "bus_us", "p99"),
+        json_number_value(json_object_get(body, "overruns"))};
+    return true;
+}
+
+/* A message; topic NULL: it stands inside.  False when it is none. */
+static bool take_message(struct recording *r, const char *topic, const char *text)
+{
+    json_t *body = json_loads(text, 0, NULL);
+    if (!topic)
+        topic = json_string_value(json_object_get(body, "topic"));
+    bool is_good = topic && body;
+    if (is_good && !strcmp(topic, "state"))
         is_good = take_state(r, body);
-    else if (topic && !strcmp(topic, "spikes"))
+    else if (is_good && !strcmp(topic, "spikes"))
         is_good = take_spikes(r, body);
+    else if (is_good && !strcmp(topic, "timing"))
+        is_good = take_timing(r, body);
     json_decref(body);
     return is_good;
+}
+
+static int read_lines(struct recording *r, FILE *in, const char *path)
+{
+    char *line = NULL;
+    size_t room = 0;
+    int status = STATUS_OK;
+    for (int n = 1; !status && getline(&line, &room, in) >= 0; n++)
+        if (!take_message(r, NULL, line))
+            status = armctl_fail(STATUS_REFUSED, "%s:%d: not a message of a recording",
+                                 path, n);
+    free(line);
+    return status;
+}
+
+static int read_mcap(struct recording *r, struct mcap_reader *mcap, const char *path)
+{
+    const char *topic, *json;
+    int rc = 1, status = STATUS_OK;
+    for (long n = 1; !status && (rc = mcap_next(mcap, &topic, &json)) > 0; n++)
+        if (!take_message(r, topic, json))
+            status = armctl_fail(STATUS_REFUSED, "%s: message %ld is not JSON", path, n);
+    if (rc < 0)
+        status = armctl_fail(STATUS_REFUSED, "%s: %s", path,
+                             rc == -ENOTSUP ? "is compressed; armctl records without"
+                                            : "is damaged");
+    return status;
 }
 
 static int read_recording(struct recording *r, const char *path)
@@ -133,14 +185,11 @@ static int read_recording(struct recording *r, const char *path)
     FILE *in = fopen(path, "r");
     if (!in)
         return armctl_fail(STATUS_NO_INPUT, "%s: %s", path, strerror(errno));
-    char *line = NULL;
-    size_t room = 0;
-    int status = STATUS_OK;
-    for (int n = 1; !status && getline(&line, &room, in) >= 0; n++)
-        if (!take_line(r, line))
-            status = armctl_fail(STATUS_REFUSED, "%s:%d: not a message of a recording",
-                                 path, n);
-    free(line);
+    struct mcap_reader *mcap = mcap_open(in);
+    if (!mcap)
+        rewind(in);
+    int status = mcap ? read_mcap(r, mcap, path) : read_lines(r, in, path);
+    mcap_close(mcap);
     fclose(in);
     if (!status && !r->frames)
         status = armctl_fail(STATUS_REFUSED, "%s: holds no state messages", path);
@@ -167,6 +216,11 @@ static void cut_to_run(struct recording *r)
         if (r->spikes[k].t_s >= r->start_s - 0.02 && r->spikes[k].t_s <= end_s + 0.02)
             r->spikes[n++] = r->spikes[k];
     r->n_spikes = n;
+    n = 0; /* a second's figures come at its end */
+    for (int k = 0; k < r->n_seconds; k++)
+        if (r->seconds[k].t_s >= r->start_s && r->seconds[k].t_s <= end_s + 1.0)
+            r->seconds[n++] = r->seconds[k];
+    r->n_seconds = n;
 }
 
 /* $tip: x y z of the target, of the network, of the arm. */
@@ -205,6 +259,10 @@ static bool send_data(struct plot *p, struct recording *r)
         r->spikes[k].t_s -= r->start_s;
     if (r->n_spikes)
         plot_data(p, "spikes", &r->spikes[0].t_s, r->n_spikes, 2);
+    for (int k = 0; k < r->n_seconds; k++)
+        r->seconds[k].t_s -= r->start_s;
+    if (r->n_seconds)
+        plot_data(p, "timing", &r->seconds[0].t_s, r->n_seconds, 5);
     return true;
 }
 
@@ -331,10 +389,24 @@ static void draw_raster(struct plot *p, const struct recording *r)
     plot_cmd(p, "plot $spikes u 1:2 w p pt 7 ps 0.28 lc rgb '#303030'");
 }
 
-/* The right column: joints, error, spikes over one time axis. */
+/* Each figure is of the second before it. */
+static void draw_timing(struct plot *p, const struct recording *r)
+{
+    const double missed = r->seconds[r->n_seconds - 1].overruns - r->seconds[0].overruns;
+    plot_cmd(p, "set label 1 '%g missed ticks' at graph 0.01,0.92", missed);
+    plot_cmd(p, "set ylabel \"loop, 99 %%\\n/ us\" offset 0.5,0; set logscale y");
+    plot_cmd(p, "set yrange [10:1e5]");
+    plot_cmd(p, "set key at graph 0.99,0.96 right top horizontal samplen 2");
+    plot_cmd(p, "plot $timing u 1:2 w lp pt 7 ps 0.6 lw 1.6 t 'wake-up', "
+                "'' u 1:3 w lp pt 7 ps 0.6 lw 1.6 t 'cycle', '' u 1:4 w lp pt 7 ps 0.6 "
+                "lw 1.6 t 'bus'");
+    plot_cmd(p, "unset label 1; unset logscale y; set key off; set yrange [*:*]");
+}
+
+/* The right column: joints, error, spikes, timing over one time axis. */
 static void draw_columns(struct plot *p, const struct recording *r)
 {
-    const int n = r->n_joints + 1 + (r->n_spikes > 0);
+    const int n = r->n_joints + 1 + (r->n_spikes > 0) + (r->n_seconds > 1);
     int k = 0;
     plot_cmd(p, "set xrange [0:%.6g]",
              r->frames[r->n_frames - 1].t_s - r->start_s + 1e-3);
@@ -350,12 +422,16 @@ static void draw_columns(struct plot *p, const struct recording *r)
         place_panel(p, k++, n);
         draw_raster(p, r);
     }
+    if (r->n_seconds > 1) {
+        place_panel(p, k++, n);
+        draw_timing(p, r);
+    }
 }
 
 static int draw(struct recording *r, const char *png_path)
 {
     char err[400];
-    int height_px = PANEL_px * (r->n_joints + 2);
+    int height_px = PANEL_px * (r->n_joints + 2 + (r->n_seconds > 1));
     height_px = height_px < HEIGHT_MIN_px ? HEIGHT_MIN_px : height_px;
     struct plot *p = plot_open(png_path, WIDTH_px, height_px, err, sizeof(err));
     if (!p)
@@ -375,14 +451,15 @@ static int draw(struct recording *r, const char *png_path)
     return STATUS_OK;
 }
 
-int armctl_plot(const char *jsonl_path, const char *png_path)
+int armctl_plot(const char *recording_path, const char *picture_path)
 {
     struct recording r = {0};
-    int status = read_recording(&r, jsonl_path);
+    int status = read_recording(&r, recording_path);
     if (!status && r.frames) {
         cut_to_run(&r);
-        status = draw(&r, png_path);
+        status = draw(&r, picture_path);
     }
+    free(r.seconds);
     free(r.frames);
     free(r.spikes);
     return status;

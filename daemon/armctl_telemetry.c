@@ -1,15 +1,10 @@
-/* armctl_telemetry.c - listening to armd: monitor, record, and waiting for a run. */
+/* armctl_telemetry.c - listening to armd, and waiting for a run. */
 #include "daemon/armctl_telemetry.h"
 
 #include <czmq.h>
 #include <signal.h>
 
-enum {
-    SILENCE_ms = 5000,
-    FIRST_MESSAGE_ms = 3000,
-    MONITOR_PERIOD_ms = 100,
-    IDLE_ms = 2000
-};
+enum { SILENCE_ms = 5000, FIRST_MESSAGE_ms = 3000, IDLE_ms = 2000 };
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -19,8 +14,12 @@ static void on_interrupt(int signal_number)
     is_interrupted = 1;
 }
 
-/* Ctrl-C ends a recording in good order: a blocked read returns. */
-static void catch_interrupts(void)
+bool telemetry_is_interrupted(void)
+{
+    return is_interrupted;
+}
+
+void telemetry_catch_interrupts(void)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
@@ -113,22 +112,14 @@ int telemetry_open(struct client *c, void **sub)
     return status;
 }
 
-/* Follows one run through the messages. */
-struct run_watch {
-    bool has_begun;
-    int64_t still_ms; /* since when the arm has been idle again; 0: it is not */
-};
-
-enum run_end { RUN_GOES_ON, RUN_DONE, RUN_BROKEN };
-
 static bool is_member(const json_t *body, const char *key, const char *value)
 {
     const char *found = json_string_value(json_object_get(body, key));
     return found && !strcmp(found, value);
 }
 
-/* run_done ends a run; so does a fault, or an arm that stays idle without it. */
-static enum run_end watch_run(struct run_watch *w, const char *topic, const json_t *body)
+enum run_end telemetry_watch_run(struct run_watch *w, const char *topic,
+                                 const json_t *body)
 {
     if (!strcmp(topic, "event"))
         return is_member(body, "kind", "run_done") ? RUN_DONE : RUN_GOES_ON;
@@ -145,121 +136,6 @@ static enum run_end watch_run(struct run_watch *w, const char *topic, const json
         w->still_ms = zclock_mono();
     return w->still_ms && zclock_mono() - w->still_ms > IDLE_ms ? RUN_BROKEN
                                                                 : RUN_GOES_ON;
-}
-
-/* One line of a recording: the message with its topic as the first member.  The text is
- * kept as it came, so that no digit is lost. */
-static bool write_line(FILE *out, const char *topic, const char *text)
-{
-    const char *body = strchr(text, '{');
-    if (!body)
-        return true;
-    body += 1 + strspn(body + 1, " \t");
-    fprintf(out, "{\"topic\":\"%s\"%s%s\n", topic, *body == '}' ? "" : ",", body);
-    return !ferror(out);
-}
-
-/* Reads until the time is over, the run is done or a signal; messages written, or -1. */
-static long copy_messages(void *sub, FILE *out, double seconds, bool until_done)
-{
-    long n = 0;
-    bool is_done = false;
-    struct run_watch watch = {0};
-    int64_t end_ms = seconds > 0 ? zclock_mono() + (int64_t)(seconds * 1000) : INT64_MAX;
-    while (!is_done && !is_interrupted && zclock_mono() < end_ms) {
-        char *topic, *text;
-        if (telemetry_read(sub, MONITOR_PERIOD_ms, &topic, &text)) {
-            json_t *body = json_loads(text, 0, NULL);
-            if (json_is_object(body) && !strchr(text, '\n')) {
-                n = write_line(out, topic, text) ? n + 1 : -1;
-                is_done = n < 0 || (until_done && watch_run(&watch, topic, body));
-            }
-            json_decref(body);
-        }
-        free(topic);
-        free(text);
-    }
-    return n;
-}
-
-int telemetry_record(struct client *c, const char *path, double seconds, bool until_done)
-{
-    void *sub;
-    int status = telemetry_open(c, &sub);
-    if (status)
-        return status;
-    FILE *out = strcmp(path, "-") != 0 ? fopen(path, "w") : stdout;
-    if (!out) {
-        telemetry_close(&sub);
-        return armctl_fail(STATUS_IO, "%s: %s", path, strerror(errno));
-    }
-    catch_interrupts();
-    int64_t start_ms = zclock_mono();
-    long n = copy_messages(sub, out, seconds, until_done);
-    telemetry_close(&sub);
-    if ((out == stdout ? fflush(out) : fclose(out)) || n < 0)
-        return armctl_fail(STATUS_IO, "%s: %s", path, strerror(errno));
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "%s: %ld messages in %.1f s\n", path, n,
-                (zclock_mono() - start_ms) / 1e3);
-    return n ? STATUS_OK : armctl_fail(STATUS_UNAVAILABLE, "nothing came in");
-}
-
-static void print_numbers(const json_t *array)
-{
-    size_t k;
-    json_t *x;
-    json_array_foreach (array, k, x) {
-        printf(" %7.3f", json_number_value(x));
-    }
-}
-
-static void print_state(const json_t *body)
-{
-    const char *state = json_string_value(json_object_get(body, "state"));
-    const json_t *error = json_object_get(body, "tip_error_mm");
-    printf("%-9s q/rad", state ? state : "?");
-    print_numbers(json_object_get(body, "q_rad"));
-    printf("  tip/m");
-    print_numbers(json_object_get(body, "tip_m"));
-    if (json_is_number(error))
-        printf("  error %.1f mm", json_number_value(error));
-    putchar('\n');
-}
-
-int telemetry_monitor(struct client *c)
-{
-    void *sub;
-    int status = telemetry_open(c, &sub);
-    if (status)
-        return status;
-    catch_interrupts();
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    int64_t shown_ms = 0, heard_ms = zclock_mono();
-    while (!is_interrupted && !ferror(stdout) && zclock_mono() - heard_ms < SILENCE_ms) {
-        char *topic, *text;
-        if (telemetry_read(sub, MONITOR_PERIOD_ms, &topic, &text)) {
-            heard_ms = zclock_mono();
-            bool is_state = !strcmp(topic, "state");
-            if (c->is_json) {
-                write_line(stdout, topic, text);
-            } else if (is_state && heard_ms - shown_ms >= MONITOR_PERIOD_ms) {
-                json_t *body = json_loads(text, 0, NULL);
-                print_state(body);
-                json_decref(body);
-                shown_ms = heard_ms;
-            } else if (!strcmp(topic, "event")) {
-                printf("event %s\n", text);
-            }
-        }
-        free(topic);
-        free(text);
-    }
-    telemetry_close(&sub);
-    if (is_interrupted)
-        return STATUS_OK;
-    return ferror(stdout) ? STATUS_IO
-                          : armctl_fail(STATUS_UNAVAILABLE, "telemetry has gone silent");
 }
 
 static int report_run(struct client *c, enum run_end end, json_t *body)
@@ -288,7 +164,7 @@ int telemetry_wait_run(struct client *c, void *sub)
     for (enum run_end end = RUN_GOES_ON; end == RUN_GOES_ON;) {
         if (telemetry_read(sub, SILENCE_ms, &topic, &text)) {
             json_t *body = json_loads(text, 0, NULL);
-            end = watch_run(&watch, topic, body);
+            end = telemetry_watch_run(&watch, topic, body);
             if (end != RUN_GOES_ON)
                 status = report_run(c, end, body);
             json_decref(body);

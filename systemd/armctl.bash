@@ -31,6 +31,7 @@ _armctl() {
         guide | import) set -- --replace ;;
         limp) set -- --hands-on ;;
         record) set -- --seconds --until-run-done ;;
+        monitor) set -- --once ;;
         latency) set -- --seconds ;;
         *) set -- ;;
         esac
