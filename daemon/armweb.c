@@ -15,6 +15,7 @@
 #include <czmq.h>
 
 #include "daemon/config.h"
+#include "daemon/curve.h"
 #include "daemon/journal.h"
 #include "daemon/web_arm.h"
 #include "daemon/web_server.h"
@@ -140,6 +141,10 @@ static int prepare_and_serve(const struct config *cfg)
          pages[2 * CONFIG_PATH_LEN];
     struct web_files files = {NULL, 0};
     int rc = EX_OK;
+    if (curve_is_needed(cfg->control.endpoint) ||
+        curve_is_needed(cfg->telemetry.endpoint))
+        return fail(EX_CONFIG,
+                    "control.endpoint, telemetry.endpoint: armweb wants ipc://");
     char *arm = web_arm_json(cfg->arm.model, err, sizeof(err));
     if (!arm)
         return fail(EX_NOINPUT, err);
