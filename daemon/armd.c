@@ -50,6 +50,8 @@ static struct loop_params loop_params(const struct config *cfg, struct arm *arm,
                                        .load_ms = cfg->safety.load_ms,
                                        .bridge_cycles = cfg->safety.bridge_cycles,
                                        .temp_warn_C = cfg->safety.temp_warn_C,
+                                       .temp_stop_C = cfg->safety.temp_stop_C,
+                                       .volts_min_V = cfg->safety.volts_min_V,
                                        .tip_v_max_m_s = cfg->safety.tip_v_max_m_s,
                                        .floor_m = cfg->safety.floor_m > NO_FLOOR_m
                                                       ? cfg->safety.floor_m

@@ -87,7 +87,8 @@ struct config {
         char metrics[CONFIG_PATH_LEN]; /* file; "": none */
     } telemetry;
     struct {
-        double following_rad, load_max, temp_warn_C, tip_v_max_m_s, floor_m;
+        double following_rad, load_max, temp_warn_C, temp_stop_C, volts_min_V,
+            tip_v_max_m_s, floor_m;
         int stall_ms, load_ms, bridge_cycles;
     } safety; /* when a doubt becomes a fault, see loop.h */
     struct {

@@ -41,6 +41,10 @@ static const struct fault_entry faults[N_FAULTS] = {
     [FAULT_GUARD_STOPPED] = {"guard_stopped",
                              "armd stood still, and armguard stopped the servos", RAMP,
                              "take load off the machine, then reset", 10},
+    [FAULT_HEAT] = {"over_temperature", "a servo is hotter than it may be", RAMP,
+                    "let it cool and take load off, then reset", 1000},
+    [FAULT_LOW_VOLTAGE] = {"low_voltage", "the supply of the servos is too low", RAMP,
+                           "look at power supply and cable, then reset", 1000},
     [FAULT_NETWORK] = {"network", "the network's output is not a finite number", RAMP,
                        "teach the skill again, then reset", 10},
 };

@@ -35,6 +35,8 @@ enum fault {
     FAULT_OVERRUN_BURST,   /* the loop lost half of its cycles for a second */
     FAULT_GUARD_LOST,      /* nobody would stop the servos if armd died */
     FAULT_GUARD_STOPPED,   /* armguard has stopped them: armd was frozen */
+    FAULT_HEAT,            /* a servo is hotter than it may be */
+    FAULT_LOW_VOLTAGE,     /* the servos' supply is too low */
     FAULT_NETWORK,         /* the network's output is not a finite number */
     N_FAULTS
 };

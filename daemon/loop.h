@@ -22,7 +22,7 @@ struct loop_safety {
     int stall_ms;               /* 0: off */
     double load_max;            /* share of a servo's limit */
     int load_ms, bridge_cycles; /* 0: off; lost samples that are bridged */
-    double temp_warn_C;
+    double temp_warn_C, temp_stop_C, volts_min_V; /* volts 0: off */
     double tip_v_max_m_s, floor_m; /* of the tip, see limit_tip.h; 0, -INFINITY: none */
 };
 

@@ -122,6 +122,11 @@ static uint32_t remaining_faults(const struct loop *l)
             left |=
                 fault_bit(l->sample.error[k] & BUS_ERROR_RESTARTED ? FAULT_SERVO_RESTARTED
                                                                    : FAULT_SERVO_ERROR);
+    for (int k = 0; k < l->p.joints; k++)
+        if ((double)l->sample.temp_C[k] > l->p.safety.temp_stop_C)
+            left |= fault_bit(FAULT_HEAT);
+    if (l->sample.volts_V > 0.0f && (double)l->sample.volts_V < l->p.safety.volts_min_V)
+        left |= fault_bit(FAULT_LOW_VOLTAGE);
     if (l->p.guard && !guard_is_watching(l->p.guard))
         left |= fault_bit(FAULT_GUARD_LOST);
     return left;

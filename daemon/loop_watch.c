@@ -89,6 +89,8 @@ static void watch_heat(struct loop *l, int64_t now_ns)
     for (int k = 0; k < l->p.joints; k++) {
         const double hot = (double)l->sample.temp_C[k] - l->p.safety.temp_warn_C;
         const uint32_t bit = 1u << k;
+        if ((double)l->sample.temp_C[k] > l->p.safety.temp_stop_C)
+            loop_motion_fault(l, FAULT_HEAT, k, (double)l->sample.temp_C[k]);
         if (hot > 0.0 && !(l->watch.hot & bit))
             loop_post(l, &(struct loop_event){.type = EVENT_HOT,
                                               .t_ns = now_ns,
@@ -98,6 +100,14 @@ static void watch_heat(struct loop *l, int64_t now_ns)
                        : hot < -5.0 ? l->watch.hot & ~bit
                                     : l->watch.hot;
     }
+}
+
+/* 0 V: not read yet */
+static void watch_voltage(struct loop *l)
+{
+    const double volts = (double)l->sample.volts_V;
+    if (volts > 0.0 && volts < l->p.safety.volts_min_V)
+        loop_motion_fault(l, FAULT_LOW_VOLTAGE, -1, volts);
 }
 
 void loop_watch_begin(struct loop *l)
@@ -127,5 +137,6 @@ void loop_watch_sample(struct loop *l, int64_t now_ns)
     }
     watch_motion(l, dt_s);
     watch_heat(l, now_ns);
+    watch_voltage(l);
     w->sample_ns = l->sample.t_ns;
 }

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sched.h> /* sched_setscheduler */
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -70,6 +71,8 @@ static void start_armsim(struct rig *r)
                     control,
                     NULL};
     r->sim = spawn(output, argv);
+    /* servos are not slowed down by what else the machine does; where that is allowed */
+    sched_setscheduler(r->sim, SCHED_FIFO, &(struct sched_param){.sched_priority = 40});
 }
 
 void rig_start_armd(struct rig *r)

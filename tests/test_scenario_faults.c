@@ -44,7 +44,9 @@ static const struct row rows[] = {
     {"brownout=6", "servo_error|stale_sample|servo_restarted",
      "servo_error|stale_sample|servo_restarted",
      "servo_error|stale_sample|servo_restarted", false, 1500 + RAMP_ms},
-    {"overheat:2=95", "servo_error", "servo_error", "servo_error", false, 1000 + RAMP_ms},
+    {"brownout=10", "low_voltage", "low_voltage", "low_voltage", false, 1000 + RAMP_ms},
+    {"overheat:2=95", "servo_error|over_temperature", "servo_error|over_temperature",
+     "servo_error|over_temperature", false, 1000 + RAMP_ms},
     {"reboot:2+0.3", "stale_sample|servo_restarted", "stale_sample|servo_restarted",
      "stale_sample|servo_restarted", false, 1500 + RAMP_ms},
     {"stall:1", "stall|following_error", "", "", true, 1000 + RAMP_ms},
@@ -63,7 +65,8 @@ static struct rig rig;
 
 static void setup(void)
 {
-    rig_start(&rig);
+    /* higher than the servos' own, so that there is a supply that armd alone minds */
+    rig_start_edited(&rig, "s|^safety:.*|safety:\\n  volts_min_V: 11|");
 }
 
 static void teardown(void)
