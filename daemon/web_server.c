@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/control_client.h" /* buckets */
+#include "daemon/journal.h"        /* journal_admit */
 #include "daemon/web_link.h"
 #include "daemon/web_message.h"
 
@@ -427,9 +428,16 @@ static bool listen_at(struct web_server *s)
     return s->vhost;
 }
 
+/* lws complains of what strangers send: they are not to fill the log */
 static void say(int level, const char *line)
 {
+    static struct journal_limit limit;
+    int left_out;
     (void)level;
+    if (!journal_admit(&limit, lws_now_usecs() * 1000, &left_out))
+        return;
+    if (left_out)
+        fprintf(stderr, "armweb: %d more lines were left out\n", left_out);
     fprintf(stderr, "armweb: %s", line);
 }
 

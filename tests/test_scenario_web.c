@@ -285,6 +285,31 @@ Test(scenario_web, a_page_that_breaks_the_protocol_goes_and_the_others_stay)
     cr_expect(is_ok(ws_request(&page, "{s:s}", "cmd", "status")));
 }
 
+static int lines_of_log(void)
+{
+    char path[96];
+    int n = 0, c;
+    snprintf(path, sizeof(path), "%s/web", rig.folder);
+    FILE *in = fopen(path, "r");
+    cr_assert(in != NULL);
+    while ((c = getc(in)) != EOF)
+        n += c == '\n';
+    fclose(in);
+    return n;
+}
+
+Test(scenario_web, strangers_cannot_fill_the_log)
+{
+    enum { STRANGERS = 300 };
+    char text[4096];
+    for (int i = 0; i < STRANGERS; i++)
+        ws_http(rig.web_port, "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n",
+                text, sizeof(text));
+    /* ten in 5 s; this takes less than 20 s, whatever the machine does besides */
+    cr_expect(lt(int, lines_of_log(), 60));
+    cr_expect(is_ok(ws_request(&page, "{s:s}", "cmd", "status")));
+}
+
 Test(scenario_web, there_is_room_for_32_pages_and_again_when_one_goes)
 {
     struct ws many[40];
