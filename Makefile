@@ -74,6 +74,8 @@ $(foreach m,$(filter-out daemon/armguard.c,$(MAINS)),$(eval $(call program,$(m))
 
 $(BUILD)/armtrain: LIBS += $(shell pkg-config --libs $(PKGS_train))
 $(BUILD)/armweb: LIBS += $(shell pkg-config --libs $(PKGS_web))
+# only what it uses of what libarmd.a needs
+$(BUILD)/armweb: LDFLAGS += -Wl,--as-needed
 
 # the last one to stand: libc alone
 $(BUILD)/armguard: $(BUILD)/daemon/armguard.o $(BUILD)/daemon/ward.o
