@@ -85,7 +85,14 @@ static int act_teach(struct client *c, const struct verb *verb, int n, char **ar
     trajectory_destroy(t);
     if (!request)
         return armctl_fail(STATUS_USAGE, "the name is not valid UTF-8");
-    return client_show(c, request, verb->timeout_ms, armctl_print_teach);
+    json_t *reply = NULL;
+    int status = telemetry_begin_progress(c);
+    if (!status)
+        status = client_request(c, request, verb->timeout_ms, &reply);
+    else
+        json_decref(request);
+    telemetry_end_progress(c);
+    return status ? status : client_print(c, reply, armctl_print_teach);
 }
 
 static json_t *run_request(const struct client *c, const char *name)
@@ -202,6 +209,12 @@ static int act_metrics(struct client *c, const struct verb *verb, int n, char **
     return armctl_metrics(c);
 }
 
+static int act_lease(struct client *c, const struct verb *verb, int n, char **args)
+{
+    (void)verb;
+    return armctl_lease(c, n ? args[0] : NULL);
+}
+
 static int act_keygen(struct client *c, const struct verb *verb, int n, char **args)
 {
     (void)c, (void)verb;
@@ -242,6 +255,7 @@ static const struct verb verbs[] = {
     {"chip", 0, 0, act_simple, LEARN_TIMEOUT_ms},
     {"monitor", 0, 0, act_monitor, 0},
     {"record", 1, 1, act_record, 0},
+    {"lease", 0, 1, act_lease, 0},
     {"keygen", 0, 1, act_keygen, 0},
     {"plot", 2, 2, act_plot, 0},
 };

@@ -23,7 +23,7 @@ enum { /* exit statuses, as sysexits.h has them */
 enum { REPLY_TIMEOUT_ms = 2000, LEARN_TIMEOUT_ms = 60000 };
 
 struct armctl_options { /* of verbs, as they were given; 0 or NULL: not */
-    bool replace, wait, until_done, hands_on, once;
+    bool replace, wait, until_done, hands_on, once, force;
     const char *from;
     int updates, repeat;
     double speed, v_scale, seconds;
@@ -34,7 +34,8 @@ struct client { /* a DEALER on the control socket */
     const char *key, *server; /* certificates for tcp; NULL: where keygen puts them */
     bool is_json;             /* print what armd says as it is */
     struct armctl_options opt;
-    void *sock; /* zsock_t, opened by the first request */
+    void *sock;     /* zsock_t, opened by the first request */
+    void *progress; /* zsock_t: telemetry to show while a reply is awaited; NULL: none */
     int next_id;
 };
 
@@ -56,12 +57,15 @@ int client_request(struct client *c, json_t *request, int timeout_ms, json_t **r
 /* The same, and shows the reply: as JSON when that is wanted, else by print. */
 int client_show(struct client *c, json_t *request, int timeout_ms,
                 void (*print)(const json_t *));
+/* Shows a reply (released) so. */
+int client_print(struct client *c, json_t *reply, void (*print)(const json_t *));
 void client_close(struct client *c);
 
 /* Gives the socket the keys that a tcp endpoint asks for. */
 int client_secure(const struct client *c, void *sock, const char *endpoint);
 
-/* Who asks: user@host, under which armd's lease goes; static. */
+/* Who asks, under which name armd's lease goes: ARMCTL_CLIENT of the environment, else
+ * user@host; "": no name.  Static. */
 const char *client_name(void);
 
 /* A path for armd, which reads and writes from a folder of its own: absolute. */
@@ -84,6 +88,9 @@ int armctl_scan(struct client *c, const char *path);
 
 /* The verb keygen (folder NULL: the user's own), which works without armd. */
 int armctl_keygen(const char *folder);
+
+/* The verb lease; action NULL: show it. */
+int armctl_lease(struct client *c, const char *action);
 
 /* The verb config: what armd understands its file to say. */
 int armctl_config(struct client *c);

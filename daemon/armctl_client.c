@@ -1,11 +1,11 @@
 /* armctl_client.c - requests to armd: one JSON object there, one back, matched by id. */
-#include "daemon/armctl.h"
+#include "daemon/armctl_telemetry.h"
 
 #include <czmq.h>
 
 #include "daemon/curve.h"
 
-enum { REQUEST_MAX_BYTES = 1 << 20 }; /* armd takes no more */
+enum { PROGRESS_ms = 50, REQUEST_MAX_BYTES = 1 << 20 }; /* armd takes no more */
 
 int armctl_fail(int status, const char *format, ...)
 {
@@ -53,8 +53,10 @@ void client_close(struct client *c)
 static json_t *await_reply(struct client *c, int id, int64_t deadline_ms)
 {
     for (int64_t left; (left = deadline_ms - zclock_mono()) > 0;) {
-        zsock_set_rcvtimeo(c->sock, (int)left);
+        const bool is_shown = c->progress && left > PROGRESS_ms;
+        zsock_set_rcvtimeo(c->sock, is_shown ? PROGRESS_ms : (int)left);
         zmsg_t *msg = zmsg_recv(c->sock);
+        telemetry_show_progress(c);
         zframe_t *last = msg ? zmsg_last(msg) : NULL;
         json_t *reply =
             last ? json_loadb((const char *)zframe_data(last), zframe_size(last), 0, NULL)
@@ -89,6 +91,8 @@ int client_request(struct client *c, json_t *request, int timeout_ms, json_t **r
     int id = ++c->next_id;
     *reply = NULL;
     json_object_set_new(request, "id", json_integer(id));
+    if (*client_name())
+        json_object_set_new(request, "client", json_string(client_name()));
     char *text = json_dumps(request, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(request);
     if (!text)
@@ -115,13 +119,8 @@ int client_request(struct client *c, json_t *request, int timeout_ms, json_t **r
     return status;
 }
 
-int client_show(struct client *c, json_t *request, int timeout_ms,
-                void (*print)(const json_t *))
+int client_print(struct client *c, json_t *reply, void (*print)(const json_t *))
 {
-    json_t *reply;
-    int status = client_request(c, request, timeout_ms, &reply);
-    if (status)
-        return status;
     if (c->is_json) {
         json_dumpf(reply, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
         putchar('\n');
@@ -131,6 +130,14 @@ int client_show(struct client *c, json_t *request, int timeout_ms,
     json_decref(reply);
     return fflush(stdout) ? armctl_fail(STATUS_IO, "cannot write: %s", strerror(errno))
                           : STATUS_OK;
+}
+
+int client_show(struct client *c, json_t *request, int timeout_ms,
+                void (*print)(const json_t *))
+{
+    json_t *reply;
+    int status = client_request(c, request, timeout_ms, &reply);
+    return status ? status : client_print(c, reply, print);
 }
 
 json_t *client_path(const char *path)

@@ -33,7 +33,12 @@ const char *client_name(void)
 {
     static char name[64]; /* as long as armd takes */
     char host[64] = "";
+    const char *given = getenv("ARMCTL_CLIENT");
     const struct passwd *user = getpwuid(geteuid());
+    if (given) {
+        snprintf(name, sizeof(name), "%s", given);
+        return name;
+    }
     gethostname(host, sizeof(host) - 1);
     snprintf(name, sizeof(name), "%.31s@%.31s", user ? user->pw_name : "?", host);
     return name;

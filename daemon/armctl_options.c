@@ -26,6 +26,7 @@ static const char usage[] =
     "  monitor [--once]                      live view; one frame; JSON lines in a pipe\n"
     "  record FILE.mcap|FILE.csv|FILE.jsonl [--seconds S | --until-run-done]\n"
     "  plot RUN.mcap|RUN.jsonl OUT.png|OUT.pdf\n"
+    "  lease [take | renew | release] [--force]   who may change things\n"
     "  keygen [DIR]                          keys for tcp endpoints\n"
     "  -e, --endpoint ENDPOINT  where armd listens (ipc:///run/armd/control)\n"
     "      --key FILE, --server FILE    for tcp://: own secret key, armd's public one\n"
@@ -47,7 +48,8 @@ enum {
     OPT_V_SCALE,
     OPT_SECONDS,
     OPT_UNTIL_DONE,
-    OPT_ONCE
+    OPT_ONCE,
+    OPT_FORCE
 };
 
 static const struct option options[] = {
@@ -67,6 +69,7 @@ static const struct option options[] = {
     {"v-scale", required_argument, NULL, OPT_V_SCALE},
     {"seconds", required_argument, NULL, OPT_SECONDS},
     {"until-run-done", no_argument, NULL, OPT_UNTIL_DONE},
+    {"force", no_argument, NULL, OPT_FORCE},
     {"once", no_argument, NULL, OPT_ONCE},
     {NULL, 0, NULL, 0},
 };
@@ -108,6 +111,9 @@ static void take_verb_option(struct client *c, int option)
         return;
     case OPT_HANDS_ON:
         c->opt.hands_on = true;
+        return;
+    case OPT_FORCE:
+        c->opt.force = true;
         return;
     case OPT_ONCE:
         c->opt.once = true;

@@ -39,6 +39,11 @@ int telemetry_record(struct client *c, const char *path, double seconds, bool un
 int telemetry_monitor(struct client *c);
 int telemetry_wait_run(struct client *c, void *sub);
 
+/* While a skill is learned: a bar on the terminal, when there is one. */
+int telemetry_begin_progress(struct client *c);
+void telemetry_show_progress(struct client *c);
+void telemetry_end_progress(struct client *c);
+
 /* A picture of a recording: tip paths, velocities, tip error, spikes, timing. */
 int armctl_plot(const char *recording_path, const char *picture_path);
 

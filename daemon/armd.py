@@ -16,6 +16,7 @@ from __future__ import annotations
 import getpass
 import json
 import math
+import os
 import socket
 import time
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
@@ -62,8 +63,8 @@ class Arm:
     """A connection to armd.
 
     endpoint     where armd takes commands, ipc:// or tcp://.
-    client       the name under which the control lease is held; USER@HOST unless given, as
-                 armctl says it, so that both share one lease.  "" gives none.
+    client       the name under which the control lease is held; ARMCTL_CLIENT of the
+                 environment, else USER@HOST, as armctl says it: both share one lease.  "" gives none.
     certificate  for tcp://: file with the own secret key (`armctl keygen`).
     server       for tcp://: file with armd's public key.
     """
@@ -365,6 +366,9 @@ def _print_bars(t_s: Sequence[float], values: Sequence[float], key: str) -> None
 
 def _own_name() -> str:
     """As armctl calls itself; at most what armd takes."""
+    given = os.environ.get("ARMCTL_CLIENT")
+    if given is not None:
+        return given
     return f"{getpass.getuser()}@{socket.gethostname()}".encode()[:63].decode(errors="ignore")
 
 

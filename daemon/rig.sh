@@ -3,6 +3,7 @@
 # The script sets `build`, the folder with the programs, and `me`, its name, and sources
 # this from the root of the project.  $run is the folder; all ends with the script.
 run=$(mktemp -d "/tmp/armd-$me.XXXXXX") || exit 74
+export ARMCTL_CLIENT= # whatever else drives this arm, armctl takes no lease
 sim='' armd='' record='' web=''
 
 clean() {

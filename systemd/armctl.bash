@@ -3,7 +3,7 @@ _armctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb='' at=() k
     local verbs='hello status skills chip config teach run stop estop reset move home jog
         guide limp skill forget calibrate export import latency metrics monitor record plot
-        rename jog arm scan keygen'
+        rename jog arm scan keygen lease'
     COMPREPLY=()
     for ((k = 1; k < COMP_CWORD; k++)); do
         case ${COMP_WORDS[k]} in
@@ -31,6 +31,7 @@ _armctl() {
         guide | import) set -- --replace ;;
         limp) set -- --hands-on ;;
         record) set -- --seconds --until-run-done ;;
+        lease) set -- --force ;;
         monitor) set -- --once ;;
         latency) set -- --seconds ;;
         *) set -- ;;
@@ -39,6 +40,7 @@ _armctl() {
     else
         case $verb:$prev in
         guide:guide) COMPREPLY=($(compgen -W 'on off save' -- "$cur")) ;;
+        lease:lease) COMPREPLY=($(compgen -W 'take renew release' -- "$cur")) ;;
         limp:limp) COMPREPLY=($(compgen -W 'on off' -- "$cur")) ;;
         run:run | skill:skill | forget:forget | rename:rename | export:export)
             COMPREPLY=($(compgen -W "$(armctl "${at[@]}" --json skills 2>/dev/null |

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support_rig.h"
@@ -167,4 +168,29 @@ Test(scenario_control, a_flood_of_requests_is_refused_and_the_next_client_is_ser
     cr_expect(gt(int, refused, 0));
     cr_expect(rig_ok(&rig, "{s:s}", "cmd", "status"));
     zsock_destroy(&flood);
+}
+
+/* armctl as this person */
+static int armctl_as(const char *name, char *err, size_t len, const char *verb,
+                     const char *word, const char *option)
+{
+    char endpoint[128];
+    snprintf(endpoint, sizeof(endpoint), "ipc://%s/control", rig.folder);
+    setenv("ARMCTL_CLIENT", name, 1);
+    return rig_run(err, len, "armctl", "-e", endpoint, verb, word, option, NULL);
+}
+
+Test(scenario_control, two_people_with_armctl_do_not_fight)
+{
+    char err[400] = "";
+    cr_expect(eq(int, armctl_as("ann", err, sizeof(err), "home", NULL, NULL), 0));
+    cr_expect(eq(int, armctl_as("bob", err, sizeof(err), "home", NULL, NULL), 1));
+    cr_expect(ne(ptr, strstr(err, "'ann' has control"), NULL), "%s", err);
+    cr_expect(eq(int, armctl_as("bob", err, sizeof(err), "stop", NULL, NULL), 0));
+    cr_expect(eq(int, armctl_as("bob", err, sizeof(err), "lease", "take", NULL), 1));
+    cr_expect(eq(int, armctl_as("bob", err, sizeof(err), "lease", "take", "--force"), 0));
+    cr_expect(eq(int, armctl_as("ann", err, sizeof(err), "home", NULL, NULL), 1));
+    cr_expect(eq(int, armctl_as("ann", err, sizeof(err), "lease", NULL, NULL), 0));
+    cr_expect(eq(int, armctl_as("bob", err, sizeof(err), "lease", "release", NULL), 0));
+    cr_expect(eq(int, armctl_as("ann", err, sizeof(err), "home", NULL, NULL), 0));
 }
