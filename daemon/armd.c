@@ -23,9 +23,10 @@ static const double NO_FLOOR_m = -100; /* safety.floor_m */
 
 static int usage(FILE *to)
 {
-    fputs("Usage: armd -c FILE [--check]\n"
+    fputs("Usage: armd -c FILE [--check | --stop]\n"
           "  -c, --config FILE  configuration (YAML)\n"
           "  --check            read and explain the configuration, then exit\n"
+          "  --stop             stop the servos, for after the death of another armd\n"
           "  --help, --version\n",
           to);
     return to == stdout ? EX_OK : EX_USAGE;
@@ -264,6 +265,13 @@ static int prepare_and_serve(struct config *cfg)
     return rc;
 }
 
+static int stop_servos(const struct config *cfg)
+{
+    char err[ERR_LEN] = "";
+    const struct bus_params p = bus_params(cfg);
+    return bus_stop(&p, err, sizeof(err)) < 0 ? fail(EX_UNAVAILABLE, err) : EX_OK;
+}
+
 static int load(struct config *cfg, const char *path)
 {
     char *problems = NULL;
@@ -280,14 +288,12 @@ static int load(struct config *cfg, const char *path)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", 1, NULL, 'c'},
-                                            {"check", 0, NULL, 'k'},
-                                            {"help", 0, NULL, 'h'},
-                                            {"version", 0, NULL, 'v'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"config", 1, NULL, 'c'}, {"check", 0, NULL, 'k'},   {"stop", 0, NULL, 's'},
+        {"help", 0, NULL, 'h'},   {"version", 0, NULL, 'v'}, {NULL, 0, NULL, 0}};
     static struct config cfg;
     const char *path = NULL;
-    bool is_check = false;
+    bool is_check = false, is_stop = false;
     int c;
     while ((c = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
         if (c == 'h')
@@ -298,6 +304,8 @@ int main(int argc, char **argv)
             path = optarg;
         else if (c == 'k')
             is_check = true;
+        else if (c == 's')
+            is_stop = true;
         else
             return usage(stderr);
     }
@@ -307,6 +315,8 @@ int main(int argc, char **argv)
     int rc = load(&cfg, path);
     if (rc != EX_OK)
         return rc;
+    if (is_stop)
+        return stop_servos(&cfg);
     openblas_set_num_threads(1);
     zsys_init();
     zsys_handler_set(NULL); /* our own handlers */

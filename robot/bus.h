@@ -78,6 +78,12 @@ struct bus;
  * limp, its error is in the first sample.  NULL with a sentence in err, and errno: ENOENT no
  * such port, EACCES, EBUSY, ETIMEDOUT a servo is silent, EPROTO it refuses, EINVAL, EIO. */
 struct bus *bus_open(const struct bus_params *p, char *err, size_t err_len);
+
+/* Slow.  For after the death of whoever had the bus: velocity 0 for all servos, unheard, and
+ * nothing else; servos that keep a position by themselves get nothing.  0, or -errno with a
+ * sentence in err. */
+int bus_stop(const struct bus_params *p, char *err, size_t err_len);
+
 void bus_close(struct bus *b); /* slow: goal velocity 0, then close.  NULL is fine */
 
 /* 1 when a complete new sample is in *out, 0 when replies are still missing (out holds

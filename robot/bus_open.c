@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h> /* usleep */
 
 #include "robot/bus_impl.h"
+
+enum { STOP_TRIES = 3, STOP_PAUSE_us = 5000 };
 
 int bus_say(char *err, size_t err_len, int rc, const char *format, ...)
 {
@@ -148,6 +151,30 @@ fail:
     free(b);
     errno = -rc;
     return NULL;
+}
+
+int bus_stop(const struct bus_params *p, char *err, size_t err_len)
+{
+    uint8_t out[BUS_SEND_CAP];
+    int rc = check_params(p, err, err_len), n = 0;
+    struct bus *b = rc == 0 ? calloc(1, sizeof(*b)) : NULL;
+    if (!b)
+        return rc < 0 ? rc : bus_say(err, err_len, -ENOMEM, "%s: out of memory", p->port);
+    b->p = *p;
+    b->ops = p->protocol == BUS_FEETECH ? &bus_sts_ops : &bus_dxl_ops;
+    b->link = link_open(p->port, p->baud_Bd, err, err_len);
+    if (!b->link)
+        rc = -errno;
+    else
+        n = b->ops->put_stop(b, out, sizeof(out));
+    for (int i = 0; i < STOP_TRIES && n > 0 && rc == 0; i++) {
+        if (link_write(b->link, out, n) == -EIO)
+            rc = bus_say(err, err_len, -EIO, "%s: the link is lost", p->port);
+        usleep(STOP_PAUSE_us); /* one of them gets through what was under way */
+    }
+    link_close(b->link);
+    free(b);
+    return rc;
 }
 
 void bus_close(struct bus *b)

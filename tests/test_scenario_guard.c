@@ -192,18 +192,24 @@ Test(scenario_guard, armd_without_its_guard_waits_and_says_for_whom)
     cr_expect(rig_wait_state(&rig, "idle"), "and needs no reset: nothing has happened");
 }
 
+/* what armsim says of the first servo: "q_rad", "dq_rad_s" */
+static double base(const char *key)
+{
+    char answer[8192];
+    cr_assert(rig_ask_sim(&rig, "status", answer, sizeof(answer)));
+    json_t *status = json_loads(answer, 0, NULL);
+    const json_t *servo = json_array_get(json_object_get(status, "servos"), 0);
+    const double x = json_number_value(json_object_get(servo, key));
+    json_decref(status);
+    return x;
+}
+
 /* Waits until the base stands still, and makes sure that it stays so. */
 static bool is_at_rest_soon(void)
 {
-    char answer[8192];
     int still = 0;
     for (int i = 0; i < 400 && still < 20; i++) {
-        cr_assert(rig_ask_sim(&rig, "status", answer, sizeof(answer)));
-        json_t *status = json_loads(answer, 0, NULL);
-        json_t *servo = json_array_get(json_object_get(status, "servos"), 0);
-        double dq = json_number_value(json_object_get(servo, "dq_rad_s"));
-        still = fabs(dq) < 0.01 ? still + 1 : 0;
-        json_decref(status);
+        still = fabs(base("dq_rad_s")) < 0.01 ? still + 1 : 0;
         zclock_sleep(10);
     }
     return still == 20;
@@ -220,6 +226,25 @@ Test(scenario_guard_wheel, servos_without_a_watchdog_are_stopped_after_kill_9)
     waitpid(rig.sim, NULL, 0);
     rig.sim = 0;
     cr_log_info("SIGKILL, wheels: rest %.0f simulated ms after 0.5 rad/s", ramp_ms());
+}
+
+/* what ExecStopPost does when the guard has died with armd */
+Test(scenario_guard_wheel, a_stop_reaches_servos_that_nobody_watches)
+{
+    char err[256] = "";
+    start_moving();
+    kill(rig.armd, SIGKILL);
+    kill(rig.guard, SIGKILL);
+    waitpid(rig.armd, NULL, 0);
+    waitpid(rig.guard, NULL, 0);
+    rig.armd = rig.guard = 0;
+    const double before_rad = base("q_rad"), speed = base("dq_rad_s");
+    cr_expect(gt(dbl, fabs(speed), 0.2), "it turns, and nobody is there");
+    cr_expect(
+        eq(int, rig_run(err, sizeof(err), "armd", "-c", rig.config, "--stop", NULL), 0),
+        "%s", err);
+    cr_expect(is_at_rest_soon(), "it turns on");
+    cr_expect(lt(dbl, fabs(base("q_rad") - before_rad), 1.0), "until the end stop");
 }
 
 Test(scenario_guard_wheel, servos_without_a_watchdog_are_stopped_when_armd_is_frozen)
