@@ -44,7 +44,7 @@ static const struct field fields[] = {
     {"arm.rate_Hz", FIELD_INT, AT(arm.rate_Hz), 50, 1000, "200",
      "servo loop; a multiple of the network's tick rate", NULL},
     {"arm.on_exit", FIELD_WORD, AT(arm.on_exit), 0, 0, "hold",
-     "after the last stop: hold, park (go home first) or limp (torque off)", on_exits},
+     "after the last stop: hold, park (go home first) or limp (that, then torque off)", on_exits},
     {"arm.guard", FIELD_PATH, AT(arm.guard), SIZE(arm.guard), "",
      "socket of armguard, which stops the servos when armd dies; empty: none", NULL},
     {"network.weights", FIELD_FILE, AT(network.weights), SIZE(network.weights), NULL,

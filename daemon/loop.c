@@ -96,7 +96,7 @@ void loop_destroy(struct loop *l)
         ring_push(l->commands, &c);
         pthread_join(l->thread, NULL);
     }
-    if (l->bus && l->p.is_limp_at_end)
+    if (l->bus && l->p.is_limp_at_end && l->state == STATE_IDLE)
         bus_set_mode(l->bus, BUS_LIMP);
     if (l->latency_fd >= 0)
         close(l->latency_fd);
@@ -302,8 +302,12 @@ static int64_t next_due(struct loop *l, int64_t due_ns, int64_t period_ns)
     int64_t lost = late_ns / period_ns + 1;
     l->overruns += (uint64_t)lost;
     l->lost_in_second += (int)lost;
-    if (late_ns > l->p.watchdog_ns && l->state == STATE_RUNNING)
-        loop_motion_fault(l, FAULT_OVERRUN_BURST, -1, (double)lost);
+    if (late_ns > l->p.watchdog_ns &&
+        (l->state == STATE_RUNNING || l->state == STATE_STOPPING)) {
+        if (l->state == STATE_RUNNING)
+            loop_motion_fault(l, FAULT_OVERRUN_BURST, -1, (double)lost);
+        loop_motion_meet(l); /* they are at rest: a ramp would set them going again */
+    }
     return due_ns + lost * period_ns;
 }
 

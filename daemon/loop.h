@@ -35,7 +35,7 @@ struct loop_params {
     float lo_rad[ARM_MAX_JOINTS], hi_rad[ARM_MAX_JOINTS];
     struct loop_settings settings; /* at the start; COMMAND_SETTINGS changes them */
     struct loop_safety safety;
-    bool is_limp_at_end; /* torque off when the loop is destroyed */
+    bool is_limp_at_end; /* torque off when it is destroyed, unless latched */
     int64_t watchdog_ns; /* silence after which the servos stop themselves */
     int n_net;           /* joints that the network drives */
     double gravity;      /* share of the computed weight that is carried while guiding */

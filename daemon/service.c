@@ -250,7 +250,7 @@ static void end_step(struct service *s)
     enum arm_state state = service_state(s, &snap);
     if (state == STATE_RUNNING || state == STATE_STOPPING || state == STATE_LEARNING)
         return;
-    if (state == STATE_IDLE && s->cfg->arm.on_exit == ON_EXIT_PARK) {
+    if (state == STATE_IDLE && s->cfg->arm.on_exit != ON_EXIT_HOLD) {
         s->ending = ENDING_PARK;
         loop_command(s->loop,
                      &(struct loop_command){.type = COMMAND_MOVE, .v_scale = 0.3});

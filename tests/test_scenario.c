@@ -318,9 +318,27 @@ static void restart_armd(const char *sed)
     cr_assert(rig_wait_state(&rig, "idle"));
 }
 
-Test(scenario, sigterm_parks_a_moving_arm_when_so_configured)
+static bool is_torque_on(void)
 {
-    restart_armd("s/on_exit: hold/on_exit: park/");
+    char answer[8192];
+    cr_assert(rig_ask_sim(&rig, "status", answer, sizeof(answer)));
+    return strstr(answer, "\"torque_on\":false") == NULL;
+}
+
+/* A latched arm neither moves nor falls. */
+Test(scenario, sigterm_after_estop_leaves_the_arm_held_even_if_it_is_to_be_limp)
+{
+    restart_armd("s/on_exit: hold/on_exit: limp/");
+    cr_assert(rig_ok(&rig, "{s:s}", "cmd", "estop"));
+    kill(rig.armd, SIGTERM);
+    waitpid(rig.armd, NULL, 0);
+    rig.armd = 0;
+    cr_expect(is_torque_on());
+}
+
+static void expect_parked_by_sigterm(const char *on_exit, bool is_limp)
+{
+    restart_armd(on_exit);
     cr_assert(rig_ok(&rig, "{s:s, s:[f, f, f, f]}", "cmd", "move", "q_rad", 0.6, 0.3, 0.2,
                      0.0));
     zclock_sleep(500);
@@ -329,6 +347,7 @@ Test(scenario, sigterm_parks_a_moving_arm_when_so_configured)
     waitpid(rig.armd, &status, 0);
     rig.armd = 0;
     cr_expect(eq(int, status, 0));
+    cr_expect(eq(int, is_torque_on(), !is_limp));
     kill(rig.sim, SIGTERM);
     waitpid(rig.sim, NULL, 0);
     rig.sim = 0;
@@ -339,7 +358,18 @@ Test(scenario, sigterm_parks_a_moving_arm_when_so_configured)
     double t_s, age, q[2] = {9, 9};
     cr_assert(sscanf(last, "%lf,%lf,%lf,%lf", &t_s, &age, &q[0], &q[1]) == 4);
     fclose(log);
-    cr_expect(fabs(q[0]) < 0.05 && fabs(q[1]) < 0.05, "parked at %.3f %.3f", q[0], q[1]);
+    /* a limp arm sags from there, all but its base */
+    cr_expect(fabs(q[0]) < 0.05 && (is_limp || fabs(q[1]) < 0.05), "parked at %.3f %.3f", q[0], q[1]);
+}
+
+Test(scenario, sigterm_parks_a_moving_arm_when_so_configured)
+{
+    expect_parked_by_sigterm("s/on_exit: hold/on_exit: park/", false);
+}
+
+Test(scenario, sigterm_parks_an_arm_before_torque_goes_off)
+{
+    expect_parked_by_sigterm("s/on_exit: hold/on_exit: limp/", true);
 }
 
 Test(scenario, sigterm_ends_armd_with_status_0)
