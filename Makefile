@@ -156,10 +156,13 @@ losses: tests ## ten simulated minutes at 500 Hz with lost and spoilt replies
 faults: tests ## every trouble of bus and servos, whatever the arm does (some minutes)
 	@ARMD_BUILD=$(BUILD) ARMD_FAULTS=all $(BUILD)/tests/run -j1 --filter 'scenario_faults/*'
 
+payload: all ## 200 g at the tip of each arm: how near the path of its network?
+	@ARMD_BUILD=$(BUILD) tests/payload
+
 web-load: tests ## what ten open pages cost armd and armweb, beside none, in one minute
 	@ARMD_BUILD=$(BUILD) ARMD_WEB_SECONDS=15 $(BUILD)/tests/run -j1 --verbose=0 \
 	--filter 'scenario_web_load/*'
-.PHONY: faults web-load
+.PHONY: faults payload web-load
 
 memcheck: deps-test ## a teaching under valgrind (which knows no AVX-512)
 	@$(MAKE) --no-print-directory -j2 BUILD=build/valgrind ARCH=x86-64-v3 CFLAGS="-O1 -g" all

@@ -1,9 +1,11 @@
 # rig.sh - for scripts: a simulated arm and armd in a folder of their own.
 #
 # The script sets `build`, the folder with the programs, and `me`, its name, and sources
-# this from the root of the project.  $run is the folder; all ends with the script.
+# this from the root of the project; sim_options, arm and conf may be set too.  $run is the
+# folder; all ends with the script.
 run=$(mktemp -d "/tmp/armd-$me.XXXXXX") || exit 74
 export ARMCTL_CLIENT= # whatever else drives this arm, armctl takes no lease
+arm=${arm:-scorbot} conf=${conf:-sim}
 sim='' armd='' record='' web=''
 
 clean() {
@@ -27,13 +29,16 @@ fail() {
     exit 1
 }
 
-# starts both on the shipped configuration, changed by the arguments, which are sed's, and
+# starts both on the shipped configuration ($conf, of $arm), changed by the arguments, which are sed's, and
 # waits until they have met
 start_rig() {
     sed -e "s|/run/armd|$run|; s|/var/lib/armd|$run|" \
-        -e "s|arms/scorbot|$PWD/config/arms/scorbot|; s|weights/|$PWD/config/weights/|" \
-        "$@" config/sim.yaml >"$run/armd.yaml"
-    "$build/armsim" --model config/arms/scorbot.xml --link "$run/arm0" \
+        -e "s|arms/$arm|$PWD/config/arms/$arm|; s|weights/|$PWD/config/weights/|" \
+        "$@" "config/$conf.yaml" >"$run/armd.yaml"
+    # servos are not slowed down by what else the machine does; where that is allowed
+    fifo=$(chrt -f 40 true 2>/dev/null && echo chrt -f 40)
+    $fifo "$build/armsim" --model "config/arms/$arm.xml" --link "$run/arm0" \
+        ${sim_options:-} \
         >"$run/armsim.log" 2>&1 &
     sim=$!
     "$build/armd" -c "$run/armd.yaml" >"$run/armd.log" 2>&1 &

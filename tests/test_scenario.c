@@ -359,7 +359,8 @@ static void expect_parked_by_sigterm(const char *on_exit, bool is_limp)
     cr_assert(sscanf(last, "%lf,%lf,%lf,%lf", &t_s, &age, &q[0], &q[1]) == 4);
     fclose(log);
     /* a limp arm sags from there, all but its base */
-    cr_expect(fabs(q[0]) < 0.05 && (is_limp || fabs(q[1]) < 0.05), "parked at %.3f %.3f", q[0], q[1]);
+    cr_expect(fabs(q[0]) < 0.05 && (is_limp || fabs(q[1]) < 0.05), "parked at %.3f %.3f",
+              q[0], q[1]);
 }
 
 Test(scenario, sigterm_parks_a_moving_arm_when_so_configured)
