@@ -31,7 +31,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(PKGS_train) $(PKGS_web) 2>/d
 DEPS := build-essential pkg-config libserialport-dev libczmq-dev libzmq3-dev libyaml-dev \
         libjansson-dev zlib1g-dev libmujoco-dev libopenblas-dev liblapacke-dev libsystemd-dev \
         libwebsockets-dev libopenmpi-dev openmpi-bin gnuplot-nox jq
-DEPS_TEST  := libcriterion-dev valgrind systemd mandoc python3-zmq
+DEPS_TEST  := libcriterion-dev strace valgrind systemd mandoc python3-zmq
 DEPS_LINT  := clang libclang-rt-14-dev libomp-dev clang-format clang-tidy cppcheck
 DEPS_DEB   := debhelper dpkg-dev fakeroot lintian
 DEPS_BENCH := rt-tests
@@ -131,10 +131,15 @@ strokes: deps ## teach drawings by people, run them, draw them all; WEIGHTS= DRA
 $(BUILD)/tests/run: $(TEST_OBJ) $(BUILD)/libarmd.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion -lutil
 
+# stands before malloc: no sanitizer in it
+$(BUILD)/tests/malloc_watch.so: tests/malloc_watch.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -shared -fPIC -fno-builtin -o $@ $<
+
 $(BUILD)/bench: $(BENCH_OBJ) $(BUILD)/libarmd.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-tests: $(BUILD)/tests/run all
+tests: $(BUILD)/tests/run $(BUILD)/tests/malloc_watch.so all
 test: deps-test ## sanitizers and valgrind first, then every test with the real programs
 	@$(MAKE) --no-print-directory -j2 BUILD=build/asan SANITIZE=address,undefined \
 	CFLAGS="-O1 -g" tests

@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h> /* PR_SET_TIMERSLACK */
+#include <sys/prctl.h> /* PR_SET_NAME, PR_SET_TIMERSLACK */
 #include <time.h>
 #include <unistd.h>
 
@@ -315,6 +315,7 @@ static void *run_loop(void *arg)
 {
     struct loop *l = arg;
     const int64_t period_ns = SECOND_ns / l->p.rate_Hz;
+    prctl(PR_SET_NAME, "armd-loop"); /* for chrt, top and the tests */
     prctl(PR_SET_TIMERSLACK, 1UL);
     int64_t due_ns = now_ns() + period_ns;
     while (!l->is_ending || l->state == STATE_STOPPING) {
