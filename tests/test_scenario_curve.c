@@ -1,6 +1,7 @@
 /* Who gets in over tcp://: who has a key that armd knows, and nobody else. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -155,4 +156,21 @@ Test(scenario_curve, a_secret_is_its_owners_alone)
     cr_expect(eq(int, shell("$armd/armd -c armd.yaml --check"), 78));
     cr_expect(ne(ptr, strstr(output, "can be read by others; chmod 600"), NULL), "%s",
               output);
+}
+
+/* no keys here: the files' owner and group decide */
+TestSuite(scenario_ipc, .fini = teardown, .timeout = 60);
+
+Test(scenario_ipc, local_sockets_are_for_a_group)
+{
+    struct stat st;
+    char path[128], edit[128];
+    const struct group *group = geteuid() ? getgrgid(getegid()) : getgrnam("daemon");
+    cr_assert(group != NULL);
+    snprintf(edit, sizeof(edit), "s|^control:|&\\n  group: %s|", group->gr_name);
+    rig_start_edited(&rig, edit);
+    snprintf(path, sizeof(path), "%s/control", rig.folder);
+    cr_assert(stat(path, &st) == 0);
+    cr_expect(eq(int, st.st_mode & 0777, 0660));
+    cr_expect(eq(int, (int)st.st_gid, (int)group->gr_gid));
 }

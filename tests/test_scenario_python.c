@@ -42,6 +42,18 @@ static int python(const char *arguments)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* The same, and once more when the machine stalled and armd stopped the arm, as it should. */
+static int python_patiently(const char *arguments)
+{
+    int rc = python(arguments);
+    for (int k = 0; rc && k < 3 && (strstr(output, "fault") || strstr(output, "servos"));
+         k++) {
+        rig_ok(&rig, "{s:s}", "cmd", "reset");
+        rc = python(arguments);
+    }
+    return rc;
+}
+
 static bool has_zmq(void)
 {
     bool is_there = python("-c 'import zmq'") == 0;
@@ -55,13 +67,7 @@ Test(scenario_python, the_example_teaches_a_circle_and_shows_its_error)
     double rehearsed_mm = 0, executed_mm = 0;
     if (!has_zmq())
         return;
-    int rc = python("\"$EXAMPLE\" \"$AT\"");
-    if (rc &&
-        strstr(output, "fault")) { /* the machine stalled and armd stopped the arm */
-        rig_ok(&rig, "{s:s}", "cmd", "reset");
-        rc = python("\"$EXAMPLE\" \"$AT\"");
-    }
-    cr_assert(eq(int, rc, 0), "%s", output);
+    cr_assert(eq(int, python_patiently("\"$EXAMPLE\" \"$AT\""), 0), "%s", output);
     int n =
         sscanf(output, "rehearsed %lf mm, executed %lf mm", &rehearsed_mm, &executed_mm);
     cr_assert(eq(int, n, 2), "%s", output);
@@ -98,20 +104,22 @@ Test(scenario_python, a_joint_trajectory_is_learned_and_stopped_by_hand)
         return;
     cr_expect(
         eq(int,
-           python(SCRIPT_BEGIN
-                  "    stamp = {'sec': 1, 'nanosec': 500000000}\n"
-                  "    points = [{'positions': [0, 0], 'time_from_start': 0},\n"
-                  "              {'positions': [0.1, 0.3], 'time_from_start': stamp}]\n"
-                  "    names = ['shoulder', 'base']\n"
-                  "    arm.teach('ros', {'joint_names': names, 'points': points})\n"
-                  "    assert [s['name'] for s in arm.skills()] == ['ros']\n"
-                  "    assert arm.run('ros', wait=True)['complete']\n"
-                  "    assert arm.status()['q_rad'][0] > 0.2\n"
-                  "    arm.estop()\n"
-                  "    while arm.status()['state'] != 'estop':\n"
-                  "        pass\n"
-                  "    arm.reset()\n"
-                  "END\n"),
+           python_patiently(
+               SCRIPT_BEGIN
+               "    stamp = {'sec': 1, 'nanosec': 500000000}\n"
+               "    points = [{'positions': [0, 0], 'time_from_start': 0},\n"
+               "              {'positions': [0.1, 0.3], 'time_from_start': stamp}]\n"
+               "    names = ['shoulder', 'base']\n"
+               "    arm.teach('ros', {'joint_names': names, 'points': points}, "
+               "replace=True)\n"
+               "    assert [s['name'] for s in arm.skills()] == ['ros']\n"
+               "    assert arm.run('ros', wait=True)['complete']\n"
+               "    assert arm.status()['q_rad'][0] > 0.2\n"
+               "    arm.estop()\n"
+               "    while arm.status()['state'] != 'estop':\n"
+               "        pass\n"
+               "    arm.reset()\n"
+               "END\n"),
            0),
         "%s", output);
 }

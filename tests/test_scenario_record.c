@@ -44,7 +44,8 @@ static void record_a_run(void)
     cr_assert(eq(int,
                  shell("for f in run.mcap run.csv run.jsonl; do\n"
                        "$C record $R/$f --seconds 5 & all=\"$all $!\"; done\n"
-                       "sleep 1; $C run wave; for p in $all; do wait $p || exit 1; done"),
+                       "sleep 1; $C run wave || { $C reset; $C run wave; }; for p in "
+                       "$all; do wait $p || exit 1; done"),
                  0),
               "%s", output);
 }
