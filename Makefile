@@ -154,6 +154,11 @@ crash: tests ## kill -9 at ROUNDS random moments of teaching and forgetting
 	@ARMD_BUILD=$(BUILD) ARMD_CRASH_ROUNDS=$(ROUNDS) $(BUILD)/tests/run -j1 \
 	--filter 'scenario_state/kill_9*'
 
+soak: deps-test ## armd for MINUTES=10: teach, run, stop, fault, forget in random order, SEED=1
+	@$(MAKE) --no-print-directory -s -j2 all
+	@BUILD=$(BUILD) MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) /usr/bin/python3 tests/soak.py
+.PHONY: soak
+
 losses: tests ## ten simulated minutes at 500 Hz with lost and spoilt replies
 	@ARMD_LOSS_SECONDS=600 $(BUILD)/tests/run -j1 --verbose=0 \
 	--filter 'robot_bus_chain/lost*'
