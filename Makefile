@@ -163,7 +163,7 @@ losses: tests ## ten simulated minutes at 500 Hz with lost and spoilt replies
 	@ARMD_LOSS_SECONDS=600 $(BUILD)/tests/run -j1 --verbose=0 \
 	--filter 'robot_bus_chain/lost*'
 
-faults: tests ## every trouble of bus and servos, whatever the arm does (some minutes)
+faults: tests ## every trouble of bus and servos, whatever the arm does: times to rest
 	@ARMD_BUILD=$(BUILD) ARMD_FAULTS=all $(BUILD)/tests/run -j1 --filter 'scenario_faults/*'
 
 payload: all ## 200 g at the tip of each arm: how near the path of its network?
