@@ -184,6 +184,53 @@ bench: deps-bench ## figures, ratios measured in the same run
 	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/bench
 	@BUILD=$(BUILD) $(BUILD)/bench
 
+# ---- the page -------------------------------------------------------------
+WEB      := daemon/web
+WEB_SRC  := $(wildcard $(WEB)/*.html $(WEB)/*.css $(WEB)/*.js $(WEB)/*.svg $(WEB)/pure/*.js)
+WEB_NPM  := $(BUILD)/web-npm
+DEPS_WEB := nodejs npm chromium
+
+web: ## the page that armweb serves, into build/web; wants npm
+	@if command -v npm >/dev/null; then \
+	$(MAKE) --no-print-directory $(BUILD)/web/index.html; else \
+	echo "web: npm is not here, so there is no page; everything else works without"; fi
+
+# three and uplot as their makers publish them; of three's add-ons those that are used
+ADDONS := controls/OrbitControls.js lines/Line2.js lines/LineGeometry.js lines/LineMaterial.js \
+          lines/LineSegments2.js lines/LineSegmentsGeometry.js
+$(WEB_NPM)/node_modules: $(WEB)/package.json $(WEB)/package-lock.json
+	@mkdir -p $(WEB_NPM)
+	cp $^ $(WEB_NPM)/
+	cd $(WEB_NPM) && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+$(BUILD)/web/index.html: $(WEB_SRC) $(WEB_NPM)/node_modules
+	@rm -rf $(BUILD)/web && mkdir -p $(BUILD)/web/vendor/addons/controls \
+	$(BUILD)/web/vendor/addons/lines $(BUILD)/web/pure
+	@cp $(WEB)/*.html $(WEB)/*.css $(WEB)/*.js $(WEB)/*.svg $(BUILD)/web/
+	@cp $(WEB)/pure/*.js $(BUILD)/web/pure/
+	@cd $(WEB_NPM)/node_modules && cp three/build/three.module.min.js \
+	three/build/three.core.min.js uplot/dist/uPlot.esm.js uplot/dist/uPlot.min.css \
+	$(abspath $(BUILD))/web/vendor/
+	@for f in $(ADDONS); do sed -e "s|from 'three'|from '../../three.module.min.js'|" \
+	-e "s|from '../lines/|from './|" $(WEB_NPM)/node_modules/three/examples/jsm/$$f \
+	>$(BUILD)/web/vendor/addons/$$f || exit 1; done
+	@cat $(WEB_NPM)/node_modules/three/LICENSE $(WEB_NPM)/node_modules/uplot/LICENSE \
+	>$(BUILD)/web/vendor/LICENSES.txt
+	@touch $@ && echo "web: $(BUILD)/web"
+
+deps-web: # a node of one's own is good enough
+	$(call install_missing,$(DEPS) $(filter-out $(if $(shell command -v node),nodejs) \
+	$(if $(shell command -v npm),npm),$(DEPS_WEB)))
+test-web: deps-web ## the page: its parts, and the whole of it in a browser, on the real programs
+	@$(MAKE) --no-print-directory -s -j2 all web
+	@mkdir -p $(BUILD)/web-tests
+	@cp tests/web/package.json tests/web/package-lock.json $(BUILD)/web-tests/
+	@cd $(BUILD)/web-tests && { [ node_modules -nt package-lock.json ] || \
+	npm ci --ignore-scripts --no-audit --no-fund --silent; }
+	@ARMD_BUILD=$(abspath $(BUILD)) tests/web/run
+.PHONY: web deps-web test-web
+
 # ---- quality --------------------------------------------------------------
 lint: deps-lint ## clang-format, cppcheck, clang-tidy, and a build with clang
 	@clang-format --dry-run --Werror $(C_FILES) $(H_FILES)

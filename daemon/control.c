@@ -123,9 +123,9 @@ void control_finish(struct request *r)
 }
 
 /* anyone may look, and stop the arm; what changes something needs the lease */
-static const char *const free_for_all[] = {"hello", "status", "skills",         "skill",
-                                           "chip",  "config", "subscribe_info", "stop",
-                                           "estop", "lease"};
+static const char *const free_for_all[] = {
+    "hello",          "status", "skills", "skill", "chip",    "config",
+    "subscribe_info", "stop",   "estop",  "lease", "latency", "metrics"};
 
 static bool needs_lease(const char *cmd)
 {

@@ -27,6 +27,7 @@ bool control_hello(struct request *r)
                   "tick_ms", cfg->network.tick_ms, "steps", r->s->net->p.steps,
                   "network_joints", r->s->net->p.joints, "backend",
                   cfg->network.backend == BACKEND_PCM ? "pcm" : "ideal"));
+    json_object_set_new(r->out, "neurons", json_integer(r->s->net->p.trainee.n));
     json_object_set_new(r->out, "lease", control_lease_json(r->s));
     return true;
 }
@@ -42,6 +43,20 @@ static json_t *servo_errors(const struct service *s, const struct loop_snapshot 
                 out, s->cfg->arm.joints[k].name,
                 json_string(bus_error_words(snap->error[k], words, sizeof(words))));
     return out;
+}
+
+/* [{fault, cause, reaction, way_out}] of the latched ones, in the words of the man page */
+static json_t *trouble(uint32_t faults)
+{
+    json_t *list = json_array();
+    for (int f = 0; f < N_FAULTS; f++) {
+        const struct fault_entry *e = fault_entry(f);
+        if (faults & fault_bit(f))
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "fault",
+                                                  e->name, "cause", e->cause, "reaction",
+                                                  e->reaction, "way_out", e->way_out));
+    }
+    return list;
 }
 
 bool control_status(struct request *r)
@@ -65,6 +80,7 @@ bool control_status(struct request *r)
                                     (json_int_t)snap.overruns, "missed_replies",
                                     (json_int_t)snap.missed_replies),
                           "chip", control_chip_summary(s)));
+    json_object_set_new(r->out, "trouble", trouble(snap.faults));
     json_object_set_new(r->out, "servo_errors", servo_errors(s, &snap));
     json_object_set_new(r->out, "torque", json_string(torque[snap.mode]));
     json_object_set_new(r->out, "lease", control_lease_json(s));

@@ -153,6 +153,10 @@ static void dismiss(struct page *page)
             break;
         }
     web_link_forget(s->link, page->number);
+    if (page->is_acting) /* nobody has to wait for its lease to run out */
+        web_link_ask(s->link, 0, 0,
+                     json_pack("{s:s, s:s}", "cmd", "lease", "action", "release"),
+                     page->client, now_ms());
     web_queue_clear(&page->queue);
     free(page->in);
     page->in = NULL;
