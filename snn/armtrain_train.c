@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "snn/armtrain_raster.h"
 #include "snn/plot.h"
 #include "snn/weights.h"
 
@@ -282,10 +283,29 @@ static void note(struct curve *curve, const struct armtrain_options *o,
     fclose(csv);
 }
 
+/* where arms are drawn from */
+struct kinematics {
+    task_tip_fn tip;
+    void *context;
+};
+
+/* what is drawn at a checkpoint; a picture is not worth a training */
+static void draw(const struct network *net, const struct armtrain_options *o,
+                 const struct curve *curve, const struct kinematics *k)
+{
+    char path[PATH_LEN], err[ERR_LEN] = "";
+    snprintf(path, sizeof(path), "%s.png", o->out);
+    if (curve->n > 1)
+        draw_curve(curve, path);
+    snprintf(path, sizeof(path), "%s.raster.png", o->out);
+    if (armtrain_raster(net, o->p.seed, k->tip, k->context, path, err, sizeof(err)) < 0)
+        fprintf(stderr, "armtrain: %s\n", err);
+}
+
 /* what one iteration leaves on disk; 0 or -errno */
 static int keep(const struct train *t, struct network *net,
                 const struct armtrain_options *o, const struct train_progress *p,
-                struct curve *curve, bool is_last, char *err)
+                struct curve *curve, const struct kinematics *k, bool is_last, char *err)
 {
     char path[PATH_LEN];
     int rc = 0;
@@ -298,9 +318,7 @@ static int keep(const struct train *t, struct network *net,
     snprintf(path, sizeof(path), "%s.checkpoint", o->out);
     if (rc == 0 && (p->iteration % o->p.checkpoint_every == 0 || is_last)) {
         rc = train_save(t, path, err, ERR_LEN);
-        snprintf(path, sizeof(path), "%s.png", o->out);
-        if (curve->n > 1)
-            draw_curve(curve, path);
+        draw(net, o, curve, k);
     }
     return rc;
 }
@@ -315,7 +333,7 @@ static bool is_stopped(const struct grad_share *share, bool is_wanted)
 }
 
 static int run(struct train *t, struct network *net, const struct armtrain_options *o,
-               char *err)
+               const struct kinematics *k, char *err)
 {
     const struct grad_share *share = &o->p.grad.share;
     struct curve *curve = calloc(1, sizeof(*curve));
@@ -326,7 +344,7 @@ static int run(struct train *t, struct network *net, const struct armtrain_optio
         const bool is_over = is_stopped(share, is_interrupted || more <= 0);
         if (share->rank == 0 && more >= 0) {
             print_progress(&p);
-            int rc = keep(t, net, o, &p, curve, !more || is_over, err);
+            int rc = keep(t, net, o, &p, curve, k, !more || is_over, err);
             more = rc < 0 ? rc : more;
         }
         if (is_over && more > 0) {
@@ -368,7 +386,7 @@ int armtrain_train(const struct armtrain_options *o, task_tip_fn tip, void *cont
     if (rc == 0) {
         signal(SIGINT, on_interrupt);
         signal(SIGTERM, on_interrupt);
-        rc = run(t, net, o, err);
+        rc = run(t, net, o, &(struct kinematics){tip, context}, err);
     }
     if (rc < 0)
         fail(EX_IOERR, *err ? err : strerror(-rc));

@@ -24,7 +24,8 @@ struct armtrain_options armtrain_options_default(void);
 int armtrain_parse(int argc, char **argv, struct armtrain_options *o);
 
 /* Trains until the end or an interrupt (the checkpoint is saved).  Exit status.
- * Files: OUT (best so far), OUT.checkpoint, OUT.csv and OUT.png (the curve). */
+ * Files: OUT (best so far), OUT.checkpoint, OUT.csv and OUT.png (the curve), OUT.raster.png
+ * (spikes of a lesson). */
 int armtrain_train(const struct armtrain_options *o, task_tip_fn tip, void *context);
 
 #endif

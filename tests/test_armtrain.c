@@ -117,6 +117,9 @@ Test(armtrain, writes_into_weights_what_they_were_trained_on)
                          "1", "--sampler", "strokes:3,reach", NULL),
                  0),
               "%s", err);
+    char raster[128];
+    snprintf(raster, sizeof(raster), "%s.raster.png", out);
+    cr_expect(eq(int, access(raster, R_OK), 0), "the spikes of a lesson are drawn");
     struct network *net = weights_load(out, err, sizeof(err));
     cr_assert(ne(ptr, net, NULL), "%s", err);
     cr_expect(strstr(net->summary, "strokes:0.75,reach:0.25") != NULL, "%s",
