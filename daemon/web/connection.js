@@ -1,9 +1,9 @@
 /* connection.js - the page's one WebSocket: comes back by itself, matches replies to requests,
  * and notices within a second that nobody is there any more. */
-const PING_AFTER_ms = 400;   /* of silence: armweb is asked something */
-const LOST_AFTER_ms = 850;   /* of silence: the page says that it is blind */
+const PING_AFTER_ms = 250;   /* of silence: armweb is asked something */
+const LOST_AFTER_ms = 650;   /* of silence: the page says that it is blind */
 const CLOSE_AFTER_ms = 5000; /* of silence: a new connection */
-const WATCH_ms = 100;
+const WATCH_ms = 50;
 const RETRY_ms = [250, 500, 1000, 2000];
 
 export class Connection {

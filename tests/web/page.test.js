@@ -86,7 +86,7 @@ test("the page shows the arm, and the token is gone from the address", async () 
   assert.deepEqual(complaints, []);
 });
 
-test("what is drawn out of reach cannot be taught", async () => {
+test("what is cleared again cannot be taught", async () => {
   await page.click("[data-pen=points]");
   const box = await page.locator("#pad").boundingBox();
   await page.mouse.click(box.x + box.width * 0.5, box.y + box.height * 0.5);
@@ -255,7 +255,7 @@ test("armd goes and comes: the page greys within a second, and comes back", asyn
   await page.waitForSelector('[aria-label="Run wave"]'); /* kept on disk */
 });
 
-test("armweb freezes: grey within a second; ends: the page finds the next one", async () => {
+test("armweb freezes: the page greys; ends: the page finds the next one", async () => {
   rig.processes.armweb.kill("SIGSTOP");
   const begun = Date.now();
   await page.waitForSelector("body.is-lost", { timeout: 3000 });
