@@ -4,7 +4,8 @@
 static const char *const states[N_STATES] = {"idle",    "limp",     "guiding", "learning",
                                              "running", "stopping", "fault",   "estop"};
 
-#define RAMP "ramps to rest and holds"
+#define RAMP  "ramps to rest and holds"
+#define YIELD "ramps to rest, yields to what blocks the joint, and holds"
 
 static const struct fault_entry faults[N_FAULTS] = {
     [FAULT_BUS_LOST] = {"bus_lost", "the serial port is gone, or a servo is missing",
@@ -28,10 +29,10 @@ static const struct fault_entry faults[N_FAULTS] = {
     [FAULT_POSITION_LIMIT] = {"position_limit", "a joint is outside its range", RAMP,
                               "reset, then move it back inside", 10},
     [FAULT_FOLLOWING] = {"following_error", "the arm is too far from where it should be",
-                         RAMP, "look for an obstacle, then reset", 10},
-    [FAULT_STALL] = {"stall", "a joint is sent and does not come", RAMP,
+                         YIELD, "look for an obstacle, then reset", 10},
+    [FAULT_STALL] = {"stall", "a joint is sent and does not come", YIELD,
                      "look for an obstacle, then reset", 1000},
-    [FAULT_OVERLOAD] = {"overload", "a joint pushes with all it has for too long", RAMP,
+    [FAULT_OVERLOAD] = {"overload", "a joint pushes with all it has for too long", YIELD,
                         "look for an obstacle or take weight off, then reset", 1100},
     [FAULT_OVERRUN_BURST] = {"overrun_burst",
                              "the control loop stood still or lost half its cycles", RAMP,

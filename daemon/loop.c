@@ -60,7 +60,7 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
         return NULL;
     l->p = *p;
     l->next = p->settings;
-    l->latency_fd = -1;
+    l->latency_fd = l->relief_joint = -1;
     l->arm = arm;
     l->state = STATE_FAULT; /* until there is an arm */
     l->faults = fault_bit(FAULT_BUS_LOST);

@@ -67,6 +67,8 @@ struct loop {
     uint32_t faults;
     enum motion motion;
     int64_t motion_start_ns;
+    int relief_joint;  /* that yields to what blocked it; -1: none */
+    int64_t relief_ns; /* since when */
     struct move move;
     struct jog jog;
     double hold_rad[ARM_MAX_JOINTS];

@@ -12,6 +12,8 @@
 
 static const double AT_START_rad = 0.01; /* near enough to begin a skill */
 static const float REST_rad_s = 1e-4f;   /* a command below is rest */
+static const double RELIEF_rad_s = 0.05, RELIEF_rad = 0.03, RELIEF_s = 1.0;
+static const double RELIEF_LOAD = 0.3; /* share of a servo's limit that pushes on */
 
 void loop_motion_set_state(struct loop *l, enum arm_state to, int64_t now_ns)
 {
@@ -58,6 +60,8 @@ void loop_motion_fault(struct loop *l, enum fault fault, int joint, double value
                                       .value = value});
     if (l->state == STATE_ESTOP)
         return;
+    if (fault == FAULT_STALL || fault == FAULT_FOLLOWING || fault == FAULT_OVERLOAD)
+        l->relief_joint = joint;
     loop_motion_stop(l, STATE_FAULT, now_ns);
     if (fault == FAULT_BUS_LOST) { /* nobody is there to be ramped down */
         memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
@@ -138,6 +142,7 @@ static void reset(struct loop *l, int64_t now_ns)
     if (l->state == STATE_FAULT || l->state == STATE_ESTOP || l->faults) {
         if (!left) {
             l->faults = 0;
+            l->relief_joint = -1;
             hold_here(l);
             loop_watch_begin(
                 l); /* what was seen before the reset is not held against it */
@@ -337,6 +342,24 @@ static void limit(struct loop *l, const float *want)
                     l->sample.q_rad, want, l->cmd_rad_s);
 }
 
+/* A servo that was blocked goes on pushing at velocity 0: nothing takes its integral back,
+ * and a hand may be in between.  So the joint of the fault yields, slowly and a little, until
+ * it pushes with no more than what carries an arm. */
+static void relieve(struct loop *l, int64_t now_ns)
+{
+    const int k = l->relief_joint;
+    memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
+    if (k < 0 || l->state != STATE_FAULT)
+        return;
+    const double load = (double)l->sample.load[k];
+    const double way_rad = fabs((double)l->sample.q_rad[k] - l->hold_rad[k]);
+    if (fabs(load) <= RELIEF_LOAD || way_rad > RELIEF_rad ||
+        loop_seconds(l->relief_ns, now_ns) > RELIEF_s)
+        l->relief_joint = -1;
+    else
+        l->cmd_rad_s[k] = (float)copysign(RELIEF_rad_s, -load);
+}
+
 void loop_motion_cycle(struct loop *l, int64_t now_ns)
 {
     float want[ARM_MAX_JOINTS] = {0};
@@ -356,7 +379,7 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
     else if (is_under_control && l->cycles_without_sample <= l->p.safety.bridge_cycles)
         follow(l, now_ns, want);
     if (l->state == STATE_ESTOP || l->state == STATE_FAULT) {
-        memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
+        relieve(l, now_ns);
         return;
     }
     if (l->state == STATE_STOPPING)
@@ -365,6 +388,7 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
         limit(l, want);
     if (l->state == STATE_STOPPING && is_at_rest(l)) {
         hold_here(l);
+        l->relief_ns = now_ns;
         loop_motion_set_state(l, l->after_stop, now_ns);
     }
 }

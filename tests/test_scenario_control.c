@@ -1,6 +1,7 @@
 /* What clients of the control socket may rely on, with the real programs. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,39 @@ Test(scenario_control, a_fault_leaves_its_last_cycles_in_a_file)
     cr_expect(strncmp(last, "0.000,", 6) == 0 && strstr(last, ",stale_sample,"), "%s",
               last);
     rig_tell_sim(&rig, "clear");
+}
+
+/* how hard the first servo pushes, as armsim knows it */
+static double base_torque_Nm(void)
+{
+    char answer[8192];
+    cr_assert(rig_ask_sim(&rig, "status", answer, sizeof(answer)));
+    json_t *status = json_loads(answer, 0, NULL);
+    json_t *torque =
+        json_object_get(json_array_get(json_object_get(status, "servos"), 0), "tau_Nm");
+    const bool is_known = json_is_number(torque);
+    cr_assert(is_known);
+    const double tau_Nm = fabs(json_number_value(torque));
+    json_decref(status);
+    return tau_Nm;
+}
+
+Test(scenario_control, a_joint_that_was_blocked_does_not_push_on)
+{
+    double most_Nm = 0.0, now_Nm = 0.0;
+    const bool is_moving =
+        rig_ok(&rig, "{s:s, s:[f, f, f, f]}", "cmd", "move", "q_rad", 0.9, 0.0, 0.0, 0.0);
+    cr_assert(is_moving);
+    zclock_sleep(500);
+    cr_assert(rig_tell_sim(&rig, "fault stall:1"));
+    for (int i = 0; i < 150; i++) {
+        now_Nm = base_torque_Nm();
+        most_Nm = fmax(most_Nm, now_Nm);
+        zclock_sleep(10);
+    }
+    cr_assert(rig_wait_state(&rig, "fault"));
+    cr_expect(gt(dbl, most_Nm, 1.0), "it was blocked");
+    cr_expect(lt(dbl, now_Nm, 0.4 * most_Nm), "of %.2f Nm", most_Nm);
 }
 
 Test(scenario_control, a_repeated_run_is_done_once_after_its_last_repetition)
