@@ -13,7 +13,7 @@
 #include <sys/mman.h> /* mlockall */
 #include <sysexits.h>
 
-#include "daemon/config.h"
+#include "daemon/config_read.h"
 #include "daemon/journal.h"
 #include "daemon/service.h"
 #include "snn/weights.h"
@@ -272,20 +272,6 @@ static int stop_servos(const struct config *cfg)
     return bus_stop(&p, err, sizeof(err)) < 0 ? fail(EX_UNAVAILABLE, err) : EX_OK;
 }
 
-static int load(struct config *cfg, const char *path)
-{
-    char *problems = NULL;
-    size_t len;
-    FILE *out = open_memstream(&problems, &len);
-    if (!out)
-        return fail(EX_OSERR, "out of memory");
-    int rc = config_load(cfg, path, out);
-    fclose(out);
-    journal_lines(JOURNAL_CONFIG, problems);
-    free(problems);
-    return rc == -ENOENT ? EX_NOINPUT : rc < 0 ? EX_CONFIG : EX_OK;
-}
-
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -312,7 +298,7 @@ int main(int argc, char **argv)
     if (!path || optind < argc)
         return usage(stderr);
     journal_open();
-    int rc = load(&cfg, path);
+    int rc = config_read(&cfg, path);
     if (rc != EX_OK)
         return rc;
     if (is_stop)

@@ -14,7 +14,7 @@
 
 #include <czmq.h>
 
-#include "daemon/config.h"
+#include "daemon/config_read.h"
 #include "daemon/curve.h"
 #include "daemon/journal.h"
 #include "daemon/web_arm.h"
@@ -165,20 +165,6 @@ static int prepare_and_serve(const struct config *cfg)
     return rc;
 }
 
-static int load(struct config *cfg, const char *path)
-{
-    char *problems = NULL;
-    size_t len;
-    FILE *out = open_memstream(&problems, &len);
-    if (!out)
-        return fail(EX_OSERR, "out of memory");
-    const int rc = config_load(cfg, path, out);
-    fclose(out);
-    journal_lines(JOURNAL_CONFIG, problems);
-    free(problems);
-    return rc == -ENOENT ? EX_NOINPUT : rc < 0 ? EX_CONFIG : EX_OK;
-}
-
 struct options {
     const char *config, *address, *pages, *token_file;
     int port; /* -1: as configured */
@@ -242,7 +228,7 @@ int main(int argc, char **argv)
     int rc = parse_options(argc, argv, &o);
     if (rc >= 0)
         return rc;
-    rc = load(&cfg, o.config);
+    rc = config_read(&cfg, o.config);
     if (rc != EX_OK || o.is_check)
         return rc;
     override(&cfg, &o);
