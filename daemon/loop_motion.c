@@ -336,8 +336,7 @@ static void limit(struct loop *l, const float *want)
     }
     for (int k = 0; k < l->p.joints; k++)
         q[k] = (double)l->sample.q_rad[k];
-    arm_jacobian(l->arm, q, jac);
-    arm_tip(l->arm, q, tip_m);
+    arm_tip_jacobian(l->arm, q, tip_m, jac);
     limit_tip_apply(&l->tip_limits, &l->limits, &l->limited, tip_m[2], jac,
                     l->sample.q_rad, want, l->cmd_rad_s);
 }

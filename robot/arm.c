@@ -128,11 +128,16 @@ static void read_jacobian(struct arm *arm, double *jac)
             jac[row * n + k] = arm->jac[row * nv + arm->joints.dof[k]];
 }
 
+void arm_tip_jacobian(struct arm *arm, const double *q_rad, double tip_m[3], double *jac)
+{
+    arm_tip(arm, q_rad, tip_m);
+    read_jacobian(arm, jac);
+}
+
 void arm_jacobian(struct arm *arm, const double *q_rad, double *jac)
 {
     double tip_m[3];
-    arm_tip(arm, q_rad, tip_m);
-    read_jacobian(arm, jac);
+    arm_tip_jacobian(arm, q_rad, tip_m, jac);
 }
 
 /* At rest the inverse dynamics are gravity alone (recursive Newton-Euler, MuJoCo's

@@ -28,6 +28,9 @@ void arm_tip(struct arm *arm, const double *q_rad, double tip_m[3]);
 /* (3, joints), row-major: d tip / d q. */
 void arm_jacobian(struct arm *arm, const double *q_rad, double *jac);
 
+/* Both, of one pose, for the price of one. */
+void arm_tip_jacobian(struct arm *arm, const double *q_rad, double tip_m[3], double *jac);
+
 /* Torques that hold the arm at rest in a pose against gravity: tau_Nm[arm_joints].  Does not
  * allocate. */
 void arm_gravity_Nm(struct arm *arm, const double *q_rad, double *tau_Nm);
