@@ -339,3 +339,18 @@ int rig_run(char *err, size_t len, const char *program, ...)
     unlink(file);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
+
+long rig_memory_kB(pid_t pid, const char *key)
+{
+    char path[64], line[256];
+    const size_t n = strlen(key);
+    long kB = -1;
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    FILE *in = fopen(path, "r");
+    while (in && fgets(line, sizeof(line), in))
+        if (strncmp(line, key, n) == 0 && line[n] == ':')
+            sscanf(line + n + 1, "%ld", &kB);
+    if (in)
+        fclose(in);
+    return kB;
+}

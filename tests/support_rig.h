@@ -44,6 +44,10 @@ bool rig_tell_sim(struct rig *r, const char *format, ...)
 /* The same for one word; its answer in out. */
 bool rig_ask_sim(struct rig *r, const char *line, char *out, size_t len);
 
+/* Memory of a process, a key of /proc/PID/status: "VmRSS" now, "VmHWM" the most there was; -1
+ * when it is not known. */
+long rig_memory_kB(pid_t pid, const char *key);
+
 /* Waits until `status` names this state (20 s at most). */
 bool rig_wait_state(struct rig *r, const char *state);
 

@@ -349,20 +349,6 @@ Test(scenario_web, a_page_that_asks_too_often_is_told_so_and_can_still_stop)
     cr_expect(is_ok(ws_request(&page, "{s:s}", "cmd", "estop")));
 }
 
-/* kB */
-static long resident(pid_t pid)
-{
-    char path[64], line[256];
-    long kB = -1;
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    FILE *in = fopen(path, "r");
-    while (in && fgets(line, sizeof(line), in))
-        sscanf(line, "VmRSS: %ld", &kB);
-    if (in)
-        fclose(in);
-    return kB;
-}
-
 Test(scenario_web, pages_that_do_not_read_cost_a_bounded_amount)
 {
     enum { STALLED = 10, ASKED = 3000 };
@@ -370,7 +356,7 @@ Test(scenario_web, pages_that_do_not_read_cost_a_bounded_amount)
     struct ws stalled[STALLED];
     snprintf(ours, sizeof(ours), "http://127.0.0.1:%d", rig.web_port);
     cr_expect(is_ok(ws_request(&page, "{s:s}", "cmd", "config")));
-    const long before_kB = resident(rig.web);
+    const long before_kB = rig_memory_kB(rig.web, "VmRSS");
     for (int i = 0; i < STALLED; i++)
         cr_assert(eq(
             int, ws_open_as(&stalled[i], rig.web_port, "/ws", ours, "armd", 2048), 101));
@@ -387,7 +373,7 @@ Test(scenario_web, pages_that_do_not_read_cost_a_bounded_amount)
         cr_expect(state != NULL, "the page that reads is served on");
         json_decref(state);
     }
-    const long after_kB = resident(rig.web);
+    const long after_kB = rig_memory_kB(rig.web, "VmRSS");
     cr_expect(after_kB - before_kB < 16 * 1024, "%ld kB, then %ld", before_kB, after_kB);
     cr_expect(after_kB < 64 * 1024);
     cr_expect(is_ok(ws_request(&page, "{s:s}", "cmd", "status")));

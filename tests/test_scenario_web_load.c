@@ -38,20 +38,6 @@ static double cpu_s(pid_t pid)
     return (double)(user + system_time) / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* kB; the most there was */
-static long peak_kB(pid_t pid)
-{
-    char path[64], line[256];
-    long kB = -1;
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    FILE *in = fopen(path, "r");
-    while (in && fgets(line, sizeof(line), in))
-        sscanf(line, "VmHWM: %ld", &kB);
-    if (in)
-        fclose(in);
-    return kB;
-}
-
 static struct reading look(struct rig *rig)
 {
     struct reading now = {.cpu_s = cpu_s(rig->web), .t_s = (double)zclock_usecs() / 1e6};
@@ -114,7 +100,7 @@ static double turn(struct rig *rig, int pages, int seconds)
            pages, seconds, latency_percentile(&after.latency, LATENCY_WAKE, 0.5),
            latency_percentile(&after.latency, LATENCY_WAKE, 0.99),
            latency_percentile(&after.latency, LATENCY_WAKE, 0.999),
-           after.overruns - before.overruns, percent, peak_kB(rig->web));
+           after.overruns - before.overruns, percent, rig_memory_kB(rig->web, "VmHWM"));
     return percent;
 }
 
@@ -133,6 +119,6 @@ Test(scenario_web_load, ten_pages_cost_little, .timeout = 300)
         const bool is_looked_at = i == 1 || i == 2;
         cr_expect(turn(&rig, is_looked_at ? PAGES : 0, seconds) < CPU_MAX_PERCENT);
     }
-    cr_expect(peak_kB(rig.web) < RSS_MAX_kB);
+    cr_expect(rig_memory_kB(rig.web, "VmHWM") < RSS_MAX_kB);
     rig_stop(&rig);
 }
