@@ -154,9 +154,9 @@ crash: tests ## kill -9 at ROUNDS random moments of teaching and forgetting
 	@ARMD_BUILD=$(BUILD) ARMD_CRASH_ROUNDS=$(ROUNDS) $(BUILD)/tests/run -j1 \
 	--filter 'scenario_state/kill_9*'
 
-soak: deps-test ## armd for MINUTES=10: teach, run, stop, fault, forget in random order, SEED=1
+soak: deps-test ## armd for HOURS=24 of simulated time: teach, run, fault, forget, as SEED=1 draws
 	@$(MAKE) --no-print-directory -s -j2 all
-	@BUILD=$(BUILD) MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) /usr/bin/python3 tests/soak.py
+	@BUILD=$(BUILD) HOURS=$(or $(HOURS),24) SEED=$(or $(SEED),1) /usr/bin/python3 tests/soak.py
 .PHONY: soak
 
 losses: tests ## ten simulated minutes at 500 Hz with lost and spoilt replies

@@ -3,8 +3,30 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+static const double MOMENT_s = 1e9; /* seconds beyond are a moment, not a span: 2001 */
 
 static void print_value(const json_t *value);
+
+static void print_moment(double unix_s)
+{
+    const time_t t = (time_t)unix_s;
+    struct tm local;
+    char text[32];
+    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", localtime_r(&t, &local));
+    fputs(text, stdout);
+}
+
+static void print_field(const char *key, const json_t *value)
+{
+    const size_t n = strlen(key);
+    const bool is_seconds = n >= 2 && !strcmp(key + n - 2, "_s");
+    if (is_seconds && json_number_value(value) > MOMENT_s)
+        print_moment(json_number_value(value));
+    else
+        print_value(value);
+}
 
 static void print_list(const json_t *list)
 {
@@ -23,7 +45,7 @@ static void print_members(const json_t *object)
     json_t *value;
     json_object_foreach ((json_t *)object, key, value) {
         printf("%s%s ", comma, key);
-        print_value(value);
+        print_field(key, value);
         comma = ", ";
     }
 }
@@ -74,7 +96,7 @@ void armctl_print_reply(const json_t *reply)
         printf("%-18s ", key);
         if (json_is_array(value) && !json_array_size(value))
             fputs("none", stdout);
-        print_value(value);
+        print_field(key, value);
         putchar('\n');
     }
     if (is_empty)

@@ -41,29 +41,31 @@ static int fail(int code, const char *sentence)
 static struct loop_params loop_params(const struct config *cfg, struct arm *arm,
                                       int n_net)
 {
-    struct loop_params p = {.joints = cfg->arm.n_joints,
-                            .rate_Hz = cfg->arm.rate_Hz,
-                            .tick_s = 1e-3 * cfg->network.tick_ms,
-                            .settings = service_settings(cfg),
-                            .safety = {.following_rad = cfg->safety.following_rad,
-                                       .stall_ms = cfg->safety.stall_ms,
-                                       .load_max = cfg->safety.load_max,
-                                       .load_ms = cfg->safety.load_ms,
-                                       .bridge_cycles = cfg->safety.bridge_cycles,
-                                       .temp_warn_C = cfg->safety.temp_warn_C,
-                                       .temp_stop_C = cfg->safety.temp_stop_C,
-                                       .volts_min_V = cfg->safety.volts_min_V,
-                                       .tip_v_max_m_s = cfg->safety.tip_v_max_m_s,
-                                       .floor_m = cfg->safety.floor_m > NO_FLOOR_m
-                                                      ? cfg->safety.floor_m
-                                                      : -INFINITY},
-                            .watchdog_ns = WATCHDOG_ms * INT64_C(1000000),
-                            .is_limp_at_end = cfg->arm.on_exit == ON_EXIT_LIMP,
-                            .n_net = n_net,
-                            .gravity = cfg->guide.gravity,
-                            .policy = (enum loop_policy)cfg->realtime.policy,
-                            .priority = cfg->realtime.priority,
-                            .cpu = cfg->realtime.cpu};
+    struct loop_params p = {
+        .joints = cfg->arm.n_joints,
+        .rate_Hz = cfg->arm.rate_Hz,
+        .tick_s = 1e-3 * cfg->network.tick_ms,
+        .settings = service_settings(cfg),
+        .safety = {.following_rad = cfg->safety.following_rad,
+                   .stall_ms = cfg->safety.stall_ms,
+                   .load_max = cfg->safety.load_max,
+                   .load_ms = cfg->safety.load_ms,
+                   .bridge_cycles = cfg->safety.bridge_cycles,
+                   .temp_warn_C = cfg->safety.temp_warn_C,
+                   .temp_stop_C = cfg->safety.temp_stop_C,
+                   .volts_min_V = cfg->safety.volts_min_V,
+                   .tip_v_max_m_s = cfg->safety.tip_v_max_m_s,
+                   .floor_m = cfg->safety.floor_m > NO_FLOOR_m ? cfg->safety.floor_m
+                                                               : -INFINITY},
+        .watchdog_ns = WATCHDOG_ms * INT64_C(1000000),
+        .is_limp_at_end = cfg->arm.on_exit == ON_EXIT_LIMP,
+        .n_net = n_net,
+        .gravity = cfg->guide.gravity,
+        .is_lockstep = cfg->arm.lockstep,
+        .policy =
+            cfg->arm.lockstep ? LOOP_RT_OFF : (enum loop_policy)cfg->realtime.policy,
+        .priority = cfg->realtime.priority,
+        .cpu = cfg->realtime.cpu};
     for (int k = 0; k < p.joints; k++) {
         double lo, hi;
         arm_joint_range(arm, k, &lo, &hi);
@@ -147,7 +149,7 @@ static int check_fit(const struct config *cfg, const struct network *net, struct
 
 static void go_realtime(const struct config *cfg)
 {
-    if (cfg->realtime.policy == REALTIME_OFF)
+    if (cfg->realtime.policy == REALTIME_OFF || cfg->arm.lockstep)
         return;
     mallopt(M_TRIM_THRESHOLD, -1); /* memory once touched stays */
     mallopt(M_MMAP_MAX, 0);
@@ -165,7 +167,8 @@ static int start_loop(const struct config *cfg, struct service *s)
                  rc == -EPERM ? " (realtime.policy: require needs LimitRTPRIO)" : "");
         return fail(EX_SOFTWARE, text);
     }
-    if (!loop_snapshot(s->loop).is_realtime && cfg->realtime.policy == REALTIME_PREFER)
+    const bool is_wanted = cfg->realtime.policy == REALTIME_PREFER && !cfg->arm.lockstep;
+    if (is_wanted && !loop_snapshot(s->loop).is_realtime)
         journal_log(&(struct journal_record){.class = JOURNAL_REALTIME},
                     "no real-time priority; expect late cycles (ulimit -r %d, or the "
                     "service file)",

@@ -47,6 +47,8 @@ static const struct field fields[] = {
      "after the last stop: hold, park (go home first) or limp (that, then torque off)", on_exits},
     {"arm.guard", FIELD_PATH, AT(arm.guard), SIZE(arm.guard), "",
      "socket of armguard, which stops the servos when armd dies; empty: none", NULL},
+    {"arm.lockstep", FIELD_BOOL, AT(arm.lockstep), 0, 0, "false",
+     "for tests: the arm is armsim --lockstep, and time is its, as fast as both can", NULL},
     {"network.weights", FIELD_FILE, AT(network.weights), SIZE(network.weights), NULL,
      "trained network, a safetensors file", NULL},
     {"network.backend", FIELD_WORD, AT(network.backend), 0, 0, "pcm",
@@ -345,6 +347,10 @@ static void check_bus(struct load *l)
         config_reader_blame(&l->r, field_line(l, "arm.feetech_mode"), "arm.feetech_mode",
                             "wheels turn on when armd dies: name armguard's socket in "
                             "arm.guard, or say position");
+    if (c->arm.lockstep && *c->arm.guard)
+        config_reader_blame(&l->r, field_line(l, "arm.lockstep"), "arm.lockstep",
+                            "armguard lives in the machine's time: no arm.guard in "
+                            "lock-step");
     if (t.cycle_us * c->arm.rate_Hz > 1e6)
         config_reader_blame(
             &l->r, field_line(l, "arm.rate_Hz"), "arm.rate_Hz",

@@ -47,6 +47,7 @@ struct config {
         struct config_joint joints[ARM_MAX_JOINTS];
         enum config_on_exit on_exit;
         char guard[CONFIG_PATH_LEN]; /* armguard's socket; "": none */
+        bool lockstep;               /* a simulated arm that waits for armd */
     } arm;
     struct {
         char weights[CONFIG_PATH_LEN]; /* safetensors */

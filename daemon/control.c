@@ -36,7 +36,8 @@ static void send_reply(struct service *s, zmsg_t **envelope, bool has_id, int64_
     if (has_id)
         json_object_set_new(out, "id", json_integer(id));
     zframe_t *who = zmsg_first(*envelope);
-    char *text = json_dumps(out, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    /* as many digits as a moment needs: 1795709750.004 */
+    char *text = json_dumps(out, JSON_COMPACT | JSON_REAL_PRECISION(13));
     if (has_id && text && who)
         answers_keep(s->clients->answers, zframe_data(who), zframe_size(who), id, text);
     zmsg_addstr(*envelope, text ? text : "{\"ok\":false}");

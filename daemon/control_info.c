@@ -80,6 +80,7 @@ bool control_status(struct request *r)
                                     (json_int_t)snap.overruns, "missed_replies",
                                     (json_int_t)snap.missed_replies),
                           "chip", control_chip_summary(s)));
+    json_object_set_new(r->out, "t_s", json_real(s->t0_s + 1e-9 * (double)snap.t_ns));
     json_object_set_new(r->out, "trouble", trouble(snap.faults));
     json_object_set_new(r->out, "servo_errors", servo_errors(s, &snap));
     json_object_set_new(r->out, "torque", json_string(torque[snap.mode]));

@@ -79,6 +79,7 @@ bool control_send_reset(struct request *r)
 
 bool control_reset(struct request *r)
 {
+    r->s->is_run_cancelled = r->s->is_preparing; /* of before the fault */
     return control_reset_torque(r) || control_send_reset(r);
 }
 

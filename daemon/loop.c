@@ -7,28 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h> /* PR_SET_NAME, PR_SET_TIMERSLACK */
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/loop_impl.h"
 
 enum { COMMANDS = 64, EVENTS = 256, SAMPLES = 512, POINTS = 1024 };
 enum { H_WAKE, H_CYCLE, H_BUS };
+enum { LOST_us = 100000 }; /* lock-step, of the machine's time */
 static const int64_t SECOND_ns = 1000000000;
 static const double LAG_s = 0.03; /* a bus cycle each way, and the servo's own 15 ms */
 
-static int64_t now_ns(void)
+static int64_t now_ns(const struct loop *l)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * SECOND_ns + t.tv_nsec;
-}
-
-static void sleep_until(int64_t t_ns)
-{
-    struct timespec t = {t_ns / SECOND_ns, t_ns % SECOND_ns};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-        ;
+    return loop_clock_ns(&l->clock);
 }
 
 static void publish_snapshot(struct loop *l)
@@ -37,11 +28,13 @@ static void publish_snapshot(struct loop *l)
     atomic_store_explicit(&l->sequence, s + 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
     struct loop_snapshot *out = &l->snapshot;
+    out->t_ns = l->cycle_ns;
     out->state = l->state;
     out->faults = l->faults;
     out->has_bus = (l->bus != NULL || l->is_lent) && l->has_sample;
     out->mode = l->mode;
     out->cycles = l->cycles;
+    out->commands = l->commands_taken;
     out->overruns = l->overruns;
     out->is_jogging = loop_jog_is_on(l);
     for (int k = 0; k < l->p.joints; k++)
@@ -50,6 +43,7 @@ static void publish_snapshot(struct loop *l)
     if (l->bus)
         out->missed_replies = bus_counters(l->bus).missed;
     atomic_store_explicit(&l->sequence, s + 2, memory_order_release);
+    ring_show(l->events); /* whoever hears of them finds the state that they led to */
 }
 
 struct loop *loop_create(const struct loop_params *p, const struct network *net,
@@ -60,6 +54,8 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
         return NULL;
     l->p = *p;
     l->next = p->settings;
+    loop_clock_start(&l->clock, p->is_lockstep);
+    l->cycle_ns = now_ns(l);
     l->latency_fd = l->relief_joint = -1;
     l->arm = arm;
     l->state = STATE_FAULT; /* until there is an arm */
@@ -80,9 +76,10 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
     l->events = ring_create(sizeof(struct loop_event), EVENTS);
     l->samples = ring_create(sizeof(struct loop_sample), SAMPLES);
     l->points = ring_create(sizeof(struct loop_point), POINTS);
-    publish_snapshot(l);
-    if (l->player && l->commands && l->events && l->samples && l->points)
+    if (l->player && l->commands && l->events && l->samples && l->points) {
+        publish_snapshot(l);
         return l;
+    }
     loop_destroy(l);
     return NULL;
 }
@@ -112,7 +109,7 @@ void loop_destroy(struct loop *l)
 
 void loop_post(struct loop *l, struct loop_event *e)
 {
-    ring_push(l->events, e); /* full: the service is gone; motion goes on safely */
+    ring_put(l->events, e); /* full: the service is gone; motion goes on safely */
 }
 
 struct loop_snapshot loop_snapshot(const struct loop *l)
@@ -125,6 +122,13 @@ struct loop_snapshot loop_snapshot(const struct loop *l)
         atomic_thread_fence(memory_order_acquire);
         after = atomic_load_explicit(&l->sequence, memory_order_relaxed);
     } while (before != after || before & 1);
+    const bool is_under_way = copy.commands < l->promised_by;
+    if (is_under_way && l->promised == COMMAND_ESTOP)
+        copy.state = STATE_ESTOP;
+    else if (is_under_way && copy.state == STATE_IDLE) {
+        copy.state = STATE_RUNNING;
+        copy.is_jogging = l->promised == COMMAND_JOG;
+    }
     return copy;
 }
 
@@ -138,9 +142,19 @@ void loop_release_recorded(struct loop *l)
     recorder_release(&l->recorder);
 }
 
+/* Whoever has given a command finds the state that it leads to, though the loop takes it with
+ * its next cycle. */
 bool loop_command(struct loop *l, const struct loop_command *c)
 {
-    return ring_push(l->commands, c);
+    if (!ring_push(l->commands, c))
+        return false;
+    l->commands_given++;
+    if (c->type == COMMAND_MOVE || c->type == COMMAND_RUN || c->type == COMMAND_JOG ||
+        c->type == COMMAND_ESTOP) {
+        l->promised = c->type;
+        l->promised_by = l->commands_given;
+    }
+    return true;
 }
 
 bool loop_event(struct loop *l, struct loop_event *e)
@@ -176,7 +190,7 @@ static void drop_bus(struct loop *l)
 {
     loop_motion_fault(l, FAULT_BUS_LOST, -1, 0.0);
     loop_post(l, &(struct loop_event){
-                     .type = EVENT_BUS_DROPPED, .t_ns = now_ns(), .bus = l->bus});
+                     .type = EVENT_BUS_DROPPED, .t_ns = now_ns(l), .bus = l->bus});
     l->bus = NULL;
     l->has_sample = false;
 }
@@ -190,10 +204,12 @@ static void take_sample(struct loop *l, int64_t t_ns)
         drop_bus(l);
         return;
     }
-    if (rc > 0) { /* the servos read their positions about half-way through */
+    if (rc >
+        0) { /* the servos read their positions about half-way through, or, in lock-step, at
+                   * the end of the cycle */
         int64_t round_trip_ns = 1000 * (int64_t)bus_counters(l->bus).round_trip_us;
         histogram_add(&l->histograms[atomic_load(&l->filled)][H_BUS], round_trip_ns);
-        l->sample_ns = l->sample.t_ns - round_trip_ns / 2;
+        l->sample_ns = l->sample.t_ns - (l->p.is_lockstep ? 0 : round_trip_ns / 2);
         l->is_new = true;
     }
 }
@@ -203,11 +219,21 @@ static void take_sample(struct loop *l, int64_t t_ns)
 static void await_replies(struct loop *l, int64_t until_ns)
 {
     while (l->bus && !l->is_new) {
-        int64_t left_us = (until_ns - now_ns()) / 1000;
+        int64_t left_us = (until_ns - now_ns(l)) / 1000;
         if (left_us <= 0 || bus_wait(l->bus, left_us) == 0)
             return;
-        take_sample(l, now_ns());
+        take_sample(l, now_ns(l));
     }
+}
+
+/* in lock-step the cycle is over when the arm says so; a reply that is lost must not hold it up
+ * for ever */
+static void await_arm(struct loop *l, int64_t end_ns)
+{
+    if (!l->bus)
+        loop_clock_pause();
+    while (l->bus && !l->is_new && bus_wait(l->bus, LOST_us) > 0)
+        take_sample(l, end_ns);
 }
 
 /* once a second: the other set of histograms is filled from now on */
@@ -229,6 +255,7 @@ static void take_commands(struct loop *l, int64_t start_ns)
 {
     struct loop_command c;
     while (ring_pop(l->commands, &c)) {
+        l->commands_taken++;
         if (c.type == COMMAND_SETTINGS)
             l->next = c.settings;
         else
@@ -239,7 +266,7 @@ static void take_commands(struct loop *l, int64_t start_ns)
 }
 
 /* what this cycle was; after a new fault the last ones stay as they are, for people */
-static void record(struct loop *l, int64_t due_ns, int64_t end_ns)
+static void record(struct loop *l, int64_t due_ns, int64_t work_ns)
 {
     const size_t size = sizeof(float) * (size_t)l->p.joints;
     struct recorder_cycle *c = recorder_next(&l->recorder);
@@ -247,7 +274,7 @@ static void record(struct loop *l, int64_t due_ns, int64_t end_ns)
     c->start_ns = l->cycle_ns;
     c->sample_ns = l->sample.t_ns;
     c->wake_us = (int32_t)((l->cycle_ns - due_ns) / 1000);
-    c->cycle_us = (int32_t)((end_ns - l->cycle_ns) / 1000);
+    c->cycle_us = (int32_t)(work_ns / 1000);
     c->missed = l->cycles_without_sample;
     c->state = l->state;
     c->faults = l->faults;
@@ -265,7 +292,7 @@ static void record(struct loop *l, int64_t due_ns, int64_t end_ns)
 
 static void one_cycle(struct loop *l, int64_t due_ns)
 {
-    int64_t start_ns = l->cycle_ns = now_ns();
+    const int64_t start_ns = l->cycle_ns = now_ns(l), began_ns = loop_clock_machine_ns();
     histogram_add(&l->histograms[atomic_load(&l->filled)][H_WAKE], start_ns - due_ns);
     take_sample(l, start_ns);
     take_commands(l, start_ns);
@@ -284,9 +311,9 @@ static void one_cycle(struct loop *l, int64_t due_ns)
         l->tick++;
     }
     publish_snapshot(l);
-    const int64_t end_ns = now_ns();
-    histogram_add(&l->histograms[atomic_load(&l->filled)][H_CYCLE], end_ns - start_ns);
-    record(l, due_ns, end_ns);
+    const int64_t work_ns = loop_clock_machine_ns() - began_ns;
+    histogram_add(&l->histograms[atomic_load(&l->filled)][H_CYCLE], work_ns);
+    record(l, due_ns, work_ns);
     l->cycles++;
     if (++l->cycle_in_second >= l->p.rate_Hz)
         turn_histograms(l, start_ns);
@@ -296,7 +323,7 @@ static void one_cycle(struct loop *l, int64_t due_ns)
  * stopped by themselves must not end in motion */
 static int64_t next_due(struct loop *l, int64_t due_ns, int64_t period_ns)
 {
-    int64_t late_ns = now_ns() - due_ns;
+    int64_t late_ns = now_ns(l) - due_ns;
     if (late_ns <= 0)
         return due_ns;
     int64_t lost = late_ns / period_ns + 1;
@@ -317,14 +344,18 @@ static void *run_loop(void *arg)
     const int64_t period_ns = SECOND_ns / l->p.rate_Hz;
     prctl(PR_SET_NAME, "armd-loop"); /* for chrt, top and the tests */
     prctl(PR_SET_TIMERSLACK, 1UL);
-    int64_t due_ns = now_ns() + period_ns;
+    int64_t due_ns = now_ns(l) + period_ns;
     while (!l->is_ending || l->state == STATE_STOPPING) {
-        sleep_until(due_ns);
+        loop_clock_sleep_until(&l->clock, due_ns);
         one_cycle(l, due_ns);
-        await_replies(l, due_ns + 6 * period_ns / 10);
+        if (l->p.is_lockstep)
+            await_arm(l, due_ns + period_ns);
+        else
+            await_replies(l, due_ns + 6 * period_ns / 10);
         due_ns = next_due(l, due_ns + period_ns, period_ns);
     }
-    loop_post(l, &(struct loop_event){.type = EVENT_EXIT, .t_ns = now_ns()});
+    loop_post(l, &(struct loop_event){.type = EVENT_EXIT, .t_ns = now_ns(l)});
+    publish_snapshot(l);
     return NULL;
 }
 

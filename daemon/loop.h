@@ -39,6 +39,7 @@ struct loop_params {
     int64_t watchdog_ns; /* silence after which the servos stop themselves */
     int n_net;           /* joints that the network drives */
     double gravity;      /* share of the computed weight that is carried while guiding */
+    bool is_lockstep;    /* the arm waits for the loop: see loop_clock.h; policy: off */
     struct guard *guard; /* to beat for; not owned; NULL: none */
     enum loop_policy policy;
     int priority, cpu; /* cpu -1: any */
@@ -53,10 +54,12 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
 int loop_start(struct loop *l);
 void loop_destroy(struct loop *l); /* ends the thread first; NULL is fine */
 
-bool loop_command(struct loop *l, const struct loop_command *c); /* false: ring is full */
-bool loop_event(struct loop *l, struct loop_event *e);           /* false: none */
-bool loop_sample(struct loop *l, struct loop_sample *s);         /* false: none */
-bool loop_point(struct loop *l, struct loop_point *p);           /* false: none */
+/* False: the ring is full.  What a command leads to (a motion, the emergency stop) is the state
+ * of the next snapshot, before the loop has taken it. */
+bool loop_command(struct loop *l, const struct loop_command *c);
+bool loop_event(struct loop *l, struct loop_event *e);   /* false: none */
+bool loop_sample(struct loop *l, struct loop_sample *s); /* false: none */
+bool loop_point(struct loop *l, struct loop_point *p);   /* false: none */
 /* The last cycles before a fault, announced by EVENT_RECORDED; NULL: none.  To be released
  * before others can be recorded. */
 const struct recorder_cycles *loop_recorded(const struct loop *l);

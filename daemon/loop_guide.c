@@ -60,13 +60,6 @@ static void settle(struct loop *l, int64_t now_ns)
     loop_watch_begin(l);
     if (!is_latched)
         loop_motion_set_state(l, l->after_return, now_ns);
-    l->is_back = true;
-}
-
-/* One cycle late, so that whoever hears of it finds the new state in the snapshot. */
-static void tell(struct loop *l, int64_t now_ns)
-{
-    l->is_back = false;
     loop_post(l, &(struct loop_event){
                      .type = EVENT_BUS_BACK, .t_ns = now_ns, .faults = l->faults});
 }
@@ -80,8 +73,6 @@ static void record(struct loop *l)
 
 void loop_guide_cycle(struct loop *l, int64_t now_ns)
 {
-    if (l->is_back)
-        tell(l, now_ns);
     const bool is_silent = !l->bus || l->cycles_without_sample > SETTLE_CYCLES;
     if (l->is_returning && (l->is_new || is_silent))
         settle(l, now_ns);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "daemon/loop.h"
+#include "daemon/loop_clock.h"
 #include "daemon/move.h"
 #include "daemon/player.h"
 #include "daemon/recorder.h"
@@ -47,11 +48,15 @@ struct loop {
     bool is_started;
     int latency_fd; /* of /dev/cpu_dma_latency, -1: not held */
 
+    uint64_t commands_given, promised_by; /* the last one that changes the state */
+    enum loop_command_type promised;      /* that one */
+
     /* the rest belongs to the thread */
+    uint64_t commands_taken;
+    struct loop_clock clock;
     struct bus *bus;
     enum bus_mode mode;         /* of the bus */
     bool is_lent, is_returning; /* away to be set up; back, and no sample yet */
-    bool is_back;               /* settled in this cycle: told in the next */
     enum arm_state after_return;
     struct bus_sample sample;
     int64_t sample_ns; /* when the servos read it, about */
@@ -152,7 +157,8 @@ static inline double loop_seconds(int64_t from_ns, int64_t to_ns)
 /* The sample of this tick, for the ring. */
 void loop_motion_sample(struct loop *l, int64_t now_ns, struct loop_sample *s);
 
-/* To the service; lost when it does not listen, and motion goes on safely. */
+/* To the service, with the snapshot of this cycle; lost when it does not listen, and motion
+ * goes on safely. */
 void loop_post(struct loop *l, struct loop_event *e);
 
 #endif

@@ -118,12 +118,13 @@ struct loop_sample {
 
 /* The last cycle, for status. */
 struct loop_snapshot {
+    int64_t t_ns; /* when it began, of the loop's clock */
     enum arm_state state;
     uint32_t faults;
     bool has_bus;
     double q_rad[ARM_MAX_JOINTS];
     uint8_t error[ARM_MAX_JOINTS]; /* BUS_ERROR_ bits of the servos */
-    uint64_t cycles, overruns, missed_replies;
+    uint64_t cycles, overruns, missed_replies, commands; /* taken */
     enum bus_mode mode;
     bool is_jogging;  /* or coming to rest after it: the next jog is welcome */
     bool is_realtime; /* the thread got SCHED_FIFO */

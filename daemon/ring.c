@@ -8,7 +8,8 @@
 
 struct ring {
     size_t message_B, mask;
-    _Alignas(64) atomic_size_t head; /* next to write, producer's */
+    _Alignas(64) atomic_size_t head; /* end of what is shown, producer's */
+    size_t next;                     /* to write, producer's alone */
     _Alignas(64) atomic_size_t tail; /* next to read, consumer's */
     unsigned char *messages;
 };
@@ -40,15 +41,25 @@ void ring_destroy(struct ring *r)
     free(r);
 }
 
+bool ring_put(struct ring *r, const void *message)
+{
+    size_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+    if (r->next - tail > r->mask)
+        return false;
+    memcpy(r->messages + (r->next++ & r->mask) * r->message_B, message, r->message_B);
+    return true;
+}
+
+void ring_show(struct ring *r)
+{
+    atomic_store_explicit(&r->head, r->next, memory_order_release);
+}
+
 bool ring_push(struct ring *r, const void *message)
 {
-    size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    size_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
-    if (head - tail > r->mask)
-        return false;
-    memcpy(r->messages + (head & r->mask) * r->message_B, message, r->message_B);
-    atomic_store_explicit(&r->head, head + 1, memory_order_release);
-    return true;
+    bool is_put = ring_put(r, message);
+    ring_show(r);
+    return is_put;
 }
 
 bool ring_pop(struct ring *r, void *message)

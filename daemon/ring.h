@@ -16,6 +16,12 @@ struct ring *ring_create(size_t message_B, size_t capacity);
 void ring_destroy(struct ring *r); /* NULL is fine */
 
 bool ring_push(struct ring *r, const void *message); /* false: full, nothing happened */
-bool ring_pop(struct ring *r, void *message);        /* false: empty */
+
+/* The same in two steps: what is put is not to be had before it is shown, with all that was put
+ * before it. */
+bool ring_put(struct ring *r, const void *message);
+void ring_show(struct ring *r);
+
+bool ring_pop(struct ring *r, void *message); /* false: empty */
 
 #endif

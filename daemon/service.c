@@ -36,9 +36,14 @@ static void reload_if_wanted(struct service *s)
     }
 }
 
+int64_t service_now_ns(const struct service *s)
+{
+    return s->cfg->arm.lockstep ? loop_snapshot(s->loop).t_ns : zclock_usecs() * 1000;
+}
+
 double service_time_s(const struct service *s)
 {
-    return s->t0_s + s->device_ahead_s + 1e-6 * (double)zclock_usecs();
+    return s->t0_s + s->device_ahead_s + 1e-9 * (double)service_now_ns(s);
 }
 
 int service_open(struct service *s, char *err, size_t err_len)

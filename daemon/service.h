@@ -75,6 +75,9 @@ zsock_t *service_bind(const struct config *cfg, int type, const char *endpoint, 
 void service_reload(struct service *s);
 struct loop_settings service_settings(const struct config *cfg);
 
+/* Now, on the clock of the loop's events: CLOCK_MONOTONIC, or simulated time in lock-step. */
+int64_t service_now_ns(const struct service *s);
+
 /* Device time now, s: the chip ages with it, and never gets younger. */
 double service_time_s(const struct service *s);
 

@@ -103,7 +103,7 @@ static void publish_chip(struct service *s)
     const struct pcm_chip_stats *stats = &s->report.stats;
     publish(s, "chip",
             json_pack("{s:f, s:I, s:f, s:f, s:f}", "t_s",
-                      unix_time_s(s, zclock_usecs() * 1000), "writes",
+                      unix_time_s(s, service_now_ns(s)), "writes",
                       (json_int_t)stats->n_writes, "energy_nJ",
                       stats->read_energy_nJ + stats->program_energy_nJ, "alpha",
                       r->gain_mean, "age_s", r->oldest_s));
@@ -116,7 +116,7 @@ void telemetry_timing(struct service *s)
     metrics_keep(s);
     publish(s, "timing",
             json_pack("{s:f, s:o, s:o, s:o, s:I, s:I}", "t_s",
-                      unix_time_s(s, zclock_usecs() * 1000), "wake_us",
+                      unix_time_s(s, service_now_ns(s)), "wake_us",
                       telemetry_percentiles(&s->timing.wake), "cycle_us",
                       telemetry_percentiles(&s->timing.cycle), "bus_us",
                       telemetry_percentiles(&s->timing.bus), "overruns",
@@ -126,16 +126,21 @@ void telemetry_timing(struct service *s)
         publish_chip(s);
 }
 
-void telemetry_event(struct service *s, const char *kind, json_t *fields)
+static void publish_event(struct service *s, int64_t t_ns, const char *kind,
+                          json_t *fields)
 {
-    json_t *o = json_pack("{s:f, s:s}", "t_s", unix_time_s(s, zclock_usecs() * 1000),
-                          "kind", kind);
+    json_t *o = json_pack("{s:f, s:s}", "t_s", unix_time_s(s, t_ns), "kind", kind);
     if (fields)
         json_object_update(o, fields);
     json_decref(fields);
     journal_event(kind, o);
     s->metrics.learned += strcmp(kind, "learned") == 0;
     publish(s, "event", o);
+}
+
+void telemetry_event(struct service *s, const char *kind, json_t *fields)
+{
+    publish_event(s, service_now_ns(s), kind, fields);
 }
 
 void telemetry_progress(struct service *s, const struct teacher_progress *p)
@@ -173,42 +178,46 @@ static json_t *servo_words(const struct loop_event *e)
                : json_null();
 }
 
-void telemetry_loop_event(struct service *s, const struct loop_event *e)
+/* Its kind, NULL when nobody is told, and what belongs to it, or NULL. */
+static const char *describe(const struct service *s, const struct loop_event *e,
+                            json_t **fields)
 {
     const struct fault_entry *f = fault_entry(e->fault);
-    metrics_event(&s->metrics, e);
     switch (e->type) {
     case EVENT_STATE:
-        telemetry_event(s, "state",
-                        json_pack("{s:s, s:s}", "from", arm_state_name(e->from), "to",
-                                  arm_state_name(e->to)));
-        return;
+        *fields = json_pack("{s:s, s:s}", "from", arm_state_name(e->from), "to",
+                            arm_state_name(e->to));
+        return "state";
     case EVENT_FAULT:
-        telemetry_event(s, "fault",
-                        json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:o}", "fault", f->name,
-                                  "cause", f->cause, "reaction", f->reaction, "way_out",
-                                  f->way_out, "joint", joint_name(s, e->joint), "value",
-                                  e->value, "servo", servo_words(e)));
-        return;
+        *fields = json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:o}", "fault", f->name,
+                            "cause", f->cause, "reaction", f->reaction, "way_out",
+                            f->way_out, "joint", joint_name(s, e->joint), "value",
+                            e->value, "servo", servo_words(e));
+        return "fault";
     case EVENT_HOT:
-        telemetry_event(s, "hot",
-                        json_pack("{s:s, s:f}", "joint", joint_name(s, e->joint),
-                                  "temp_C", e->value));
-        return;
+        *fields =
+            json_pack("{s:s, s:f}", "joint", joint_name(s, e->joint), "temp_C", e->value);
+        return "hot";
     case EVENT_RUN_DONE:
-        telemetry_event(s, e->run.left > 0 ? "repeat_done" : "run_done",
-                        run_json(&e->run));
-        return;
+        *fields = run_json(&e->run);
+        return e->run.left > 0 ? "repeat_done" : "run_done";
     case EVENT_MOVE_DONE:
-        telemetry_event(s, "move_done", NULL);
-        return;
+        return "move_done";
     case EVENT_JOG_TIMEOUT:
-        telemetry_event(s, "jog_timeout", NULL);
-        return;
+        return "jog_timeout";
     case EVENT_BUS_DROPPED:
-        telemetry_event(s, "link_down", json_pack("{s:s}", "port", s->cfg->arm.port));
-        return;
+        *fields = json_pack("{s:s}", "port", s->cfg->arm.port);
+        return "link_down";
     default:
-        return;
+        return NULL;
     }
+}
+
+void telemetry_loop_event(struct service *s, const struct loop_event *e)
+{
+    json_t *fields = NULL;
+    metrics_event(&s->metrics, e);
+    const char *kind = describe(s, e, &fields);
+    if (kind)
+        publish_event(s, e->t_ns, kind, fields);
 }

@@ -58,6 +58,7 @@ static void start_armsim(struct rig *r)
     snprintf(output, sizeof(output), "%s/output", r->folder);
     snprintf(sim, sizeof(sim), "%s", rig_program("armsim"));
     const bool is_feetech = r->edit && strstr(r->edit, "driver: feetech");
+    const bool is_lockstep = r->edit && strstr(r->edit, "lockstep: true");
     char *argv[] = {sim,
                     "--protocol",
                     is_feetech ? "feetech" : "dynamixel",
@@ -69,6 +70,7 @@ static void start_armsim(struct rig *r)
                     r->log,
                     "--control",
                     control,
+                    is_lockstep ? "--lockstep" : NULL,
                     NULL};
     r->sim = spawn(output, argv);
     /* servos are not slowed down by what else the machine does; where that is allowed */

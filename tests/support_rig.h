@@ -22,7 +22,7 @@ void rig_start(struct rig *r);
 
 /* The same with another configuration: `edit` is a sed expression, in it @ stands for the
  * rig's folder.  When it names a guard, armguard is started first, at @/guard; with the driver
- * feetech the arm has such servos. */
+ * feetech the arm has such servos, with lockstep: true it waits for armd. */
 void rig_start_edited(struct rig *r, const char *edit);
 void rig_start_guard(struct rig *r); /* again */
 void rig_start_armd(struct rig *r);  /* again, after it ended; does not wait */

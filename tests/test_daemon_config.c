@@ -336,6 +336,9 @@ Test(config, feetech_servos_are_not_driven_as_wheels_or_faster_than_they_can)
     expect_arm_problem("  driver: feetech\n  feetech_mode: wheel\n",
                        ":5: arm.feetech_mode: wheels turn on when armd dies: name "
                        "armguard's socket in arm.guard, or say position\n");
+    expect_arm_problem("  lockstep: true\n  guard: /run/armguard\n",
+                       ":4: arm.lockstep: armguard lives in the machine's time: no "
+                       "arm.guard in lock-step\n");
 }
 
 Test(config, broken_yaml_is_refused_with_its_line)

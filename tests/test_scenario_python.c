@@ -116,8 +116,7 @@ Test(scenario_python, a_joint_trajectory_is_learned_and_stopped_by_hand)
                "    assert arm.run('ros', wait=True)['complete']\n"
                "    assert arm.status()['q_rad'][0] > 0.2\n"
                "    arm.estop()\n"
-               "    while arm.status()['state'] != 'estop':\n"
-               "        pass\n"
+               "    assert arm.status()['state'] == 'estop'\n"
                "    arm.reset()\n"
                "END\n"),
            0),

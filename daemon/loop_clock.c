@@ -1,0 +1,41 @@
+/* loop_clock.c - see loop_clock.h. */
+#include "daemon/loop_clock.h"
+
+#include <errno.h>
+#include <time.h>
+
+static const int64_t SECOND_ns = 1000000000;
+static const long PAUSE_ns = 200000;
+
+int64_t loop_clock_machine_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * SECOND_ns + t.tv_nsec;
+}
+
+void loop_clock_start(struct loop_clock *c, bool is_lockstep)
+{
+    *c = (struct loop_clock){is_lockstep, loop_clock_machine_ns()};
+}
+
+int64_t loop_clock_ns(const struct loop_clock *c)
+{
+    return c->is_lockstep ? c->t_ns : loop_clock_machine_ns();
+}
+
+void loop_clock_sleep_until(struct loop_clock *c, int64_t t_ns)
+{
+    const struct timespec t = {t_ns / SECOND_ns, t_ns % SECOND_ns};
+    if (c->is_lockstep)
+        c->t_ns = t_ns;
+    else
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+            ;
+}
+
+void loop_clock_pause(void)
+{
+    const struct timespec t = {0, PAUSE_ns};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
