@@ -125,7 +125,7 @@ struct loop_snapshot loop_snapshot(const struct loop *l)
     const bool is_under_way = copy.commands < l->promised_by;
     if (is_under_way && l->promised == COMMAND_ESTOP)
         copy.state = STATE_ESTOP;
-    else if (is_under_way && copy.state == STATE_IDLE) {
+    else if (is_under_way && (copy.state == STATE_IDLE || copy.state == STATE_LEARNING)) {
         copy.state = STATE_RUNNING;
         copy.is_jogging = l->promised == COMMAND_JOG;
     }

@@ -90,6 +90,9 @@ class Soak:
         self.arm = self.rig.client()
         self.skills: dict[str, int] = {}  # cores that each takes
         self.done: dict[str, int] = {}
+        self.events = self.arm.telemetry("event")
+        self.told: list[dict] = []
+        self.latest: list[str] = []  # acts, for a failure
         self.failed = 0
         self.memory: list[tuple[float, int]] = []  # hour, kB
         self.began_s = 0.0
@@ -109,10 +112,19 @@ class Soak:
     def say(self, text: str) -> None:
         print(f"{self.hours():8.3f} h  {text}", flush=True)
 
+    def listen(self) -> None:
+        """What armd told of late is printed with a failure."""
+        while (message := self.events.read(0)) is not None:
+            self.told = [*self.told[-9:], message[1]]
+
     def expect(self, is_so: bool, what: str) -> None:
         if not is_so:
             self.failed += 1
-            self.say(f"FAILED: {what}")
+            self.say(f"FAILED: {what} (after {', '.join(self.latest)})")
+            self.listen()
+            for event in self.told:
+                told = {k: v for k, v in event.items() if k not in ("cause", "reaction", "way_out")}
+                print(f"{'':12}{told.pop('t_s') - self.began_s:.3f} s {told}", flush=True)
 
     def wait_state(self, *states: str, timeout_s: float = 20) -> bool:
         end_s = time.monotonic() + timeout_s
@@ -215,6 +227,7 @@ class Soak:
         if self.random.random() < 0.5:
             self.arm.run(self.any_skill(), repeat=50)
         self.rig.tell_sim(f"fault {spec}" if spec != "unplug" else spec)
+        self.latest[-1] += f" {spec}"
         self.wait_state("fault", timeout_s=30)
         self.rig.tell_sim(cause)
         self.recover()
@@ -227,6 +240,8 @@ class Soak:
                 break
             except ArmdError:
                 self.pass_time(5)
+        self.wait_state("idle")
+        self.arm.home()  # a servo that was without torque has let its part of the arm fall
         self.wait_state("idle")
 
     def forget(self) -> None:
@@ -259,6 +274,7 @@ class Soak:
 
     # ---- the whole ----
     def check(self) -> None:
+        self.listen()
         there = {s["name"] for s in self.arm.skills()}
         self.expect(there == set(self.skills), f"skills {sorted(there)}, not {sorted(self.skills)}")
         self.expect(self.rig.armd.poll() is None, "armd has ended")
@@ -276,6 +292,7 @@ class Soak:
                 self.move, self.jog, self.guide, self.fault, self.forget, self.rename,
                 self.export, self.reload, self.look]
         act = self.random.choice(acts)
+        self.latest = [*self.latest[-3:], act.__name__]
         try:
             act()
         except ArmdError as error:
@@ -306,6 +323,7 @@ class Soak:
         self.expect(self.most_descriptors <= first + 8,
                     f"descriptors grew from {first} to {self.most_descriptors}")
         self.say(", ".join(f"{n} {name}" for name, n in sorted(self.done.items())))
+        self.events.close()
         self.arm.close()
         self.rig.armd.send_signal(signal.SIGTERM)
         is_well = self.rig.armd.wait(60) == 0
