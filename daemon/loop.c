@@ -11,7 +11,7 @@
 
 #include "daemon/loop_impl.h"
 
-enum { COMMANDS = 64, EVENTS = 256, SAMPLES = 512, POINTS = 1024 };
+enum { COMMANDS = 64, EVENTS = 256, SAMPLES = 512, POINTS = 1024, TRACES = 2048 };
 enum { H_WAKE, H_CYCLE, H_BUS };
 enum { LOST_us = 100000 }; /* lock-step, of the machine's time */
 static const int64_t SECOND_ns = 1000000000;
@@ -76,7 +76,8 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
     l->events = ring_create(sizeof(struct loop_event), EVENTS);
     l->samples = ring_create(sizeof(struct loop_sample), SAMPLES);
     l->points = ring_create(sizeof(struct loop_point), POINTS);
-    if (l->player && l->commands && l->events && l->samples && l->points) {
+    l->traces = ring_create(sizeof(struct loop_trace), TRACES);
+    if (l->player && l->commands && l->events && l->samples && l->points && l->traces) {
         publish_snapshot(l);
         return l;
     }
@@ -103,6 +104,7 @@ void loop_destroy(struct loop *l)
     ring_destroy(l->events);
     ring_destroy(l->samples);
     ring_destroy(l->points);
+    ring_destroy(l->traces);
     arm_close(l->arm);
     free(l);
 }
@@ -165,6 +167,11 @@ bool loop_event(struct loop *l, struct loop_event *e)
 bool loop_sample(struct loop *l, struct loop_sample *s)
 {
     return ring_pop(l->samples, s);
+}
+
+bool loop_trace(struct loop *l, struct loop_trace *t)
+{
+    return ring_pop(l->traces, t);
 }
 
 bool loop_point(struct loop *l, struct loop_point *p)

@@ -18,12 +18,6 @@
 
 enum motion { MOTION_HOLD, MOTION_MOVE, MOTION_PLAY, MOTION_JOG };
 
-/* sums over a run, one term a servo sample */
-struct run_sums {
-    uint64_t n, overruns_before;
-    double tip, tip_max, omega, tracking, network;
-};
-
 struct jog {
     struct loop_jog want;
     int64_t until_ns; /* the dead man's: without another command it ends then */
@@ -43,7 +37,7 @@ struct loop {
     struct loop_params p;
     struct arm *arm;
     struct player *player;
-    struct ring *commands, *events, *samples, *points;
+    struct ring *commands, *events, *samples, *points, *traces;
     pthread_t thread;
     bool is_started;
     int latency_fd; /* of /dev/cpu_dma_latency, -1: not held */
@@ -82,7 +76,7 @@ struct loop {
     int runs_left;
     double offset_rad[ARM_MAX_JOINTS]; /* of this run from the taught start */
     bool is_play_next; /* the move in progress leads to the start of a skill */
-    struct run_sums sums;
+    uint64_t run_number, overruns_before; /* of the run in progress */
     struct loop_watch watch;
     float cmd_rad_s[ARM_MAX_JOINTS];
     double ref_rad[ARM_MAX_JOINTS];
@@ -141,9 +135,9 @@ int loop_guide_send(struct loop *l, int64_t now_ns);
 void loop_guard_check(struct loop *l);
 void loop_guard_beat(struct loop *l);
 
-/* Bookkeeping of a run: one more servo sample at t_s of it, whose reference is ref_rad / its
- * end, which becomes an event. */
-void loop_run_account(struct loop *l, double t_s, const double *ref_rad);
+/* One more servo sample at t_s of a run, whose reference is ref_rad / the end of it, which becomes
+ * an event. */
+void loop_run_trace(struct loop *l, double t_s, const double *ref_rad);
 void loop_run_finish(struct loop *l, int64_t now_ns, bool is_complete);
 
 /* The taught pose at t_s of the run, all joints. */

@@ -71,14 +71,11 @@ enum loop_event_type {
     EVENT_EXIT         /* the loop has ended */
 };
 
-/* How the arm did what was asked; tip errors against the taught path. */
+/* How the arm did what was asked; how well is for run_account.h. */
 struct loop_run {
-    double tip_rmse_mm, tip_max_mm, omega_rmse_rad_s;
-    double tracking_rmse_mm; /* against the network's own path */
-    double network_rmse_mm;  /* the network's own path against the taught one */
-    uint64_t overruns;
-    bool is_complete; /* false: stopped before its end */
-    int left;         /* repetitions that follow */
+    uint64_t number, overruns; /* number: of its samples, see struct loop_trace */
+    bool is_complete;          /* false: stopped before its end */
+    int left;                  /* repetitions that follow */
     const struct skill *skill;
 };
 
@@ -101,6 +98,13 @@ struct loop_point {
     float q_rad[ARM_MAX_JOINTS];
 };
 
+/* A servo sample of a run, each time that one was measured. */
+struct loop_trace {
+    uint64_t run; /* numbers from 1 on; each repetition has its own */
+    double q_rad[ARM_MAX_JOINTS], ref_rad[ARM_MAX_JOINTS], taught_rad[ARM_MAX_JOINTS];
+    double omega_error_rad2_s2; /* squared, mean over the driven joints */
+};
+
 /* Once a network tick. */
 struct loop_sample {
     int64_t t_ns;
@@ -111,7 +115,6 @@ struct loop_sample {
     float ref_rad[ARM_MAX_JOINTS], net_rad_s[ARM_MAX_JOINTS];
     float target_rad[ARM_MAX_JOINTS], target_rad_s[ARM_MAX_JOINTS];
     float load[ARM_MAX_JOINTS], temp_C[ARM_MAX_JOINTS], volts_V;
-    float tip_m[3], ref_tip_m[3], target_tip_m[3];
     int n_spikes;
     uint16_t spikes[PCM_ROWS];
 };

@@ -84,7 +84,8 @@ static void begin_play(struct loop *l, int64_t now_ns)
     l->motion = MOTION_PLAY;
     l->motion_start_ns = now_ns;
     l->is_play_next = false;
-    l->sums = (struct run_sums){.overruns_before = l->overruns};
+    l->run_number++;
+    l->overruns_before = l->overruns;
 }
 
 static void begin_move(struct loop *l, const double *q_rad, double v_scale,
@@ -281,7 +282,7 @@ static void follow(struct loop *l, int64_t now_ns, float *want)
     const double *pull = q;
     if (l->motion == MOTION_PLAY) {
         if (l->is_new && t_sample_s >= 0.0 && t_sample_s <= motion_duration_s(l))
-            loop_run_account(l, t_sample_s, q);
+            loop_run_trace(l, t_sample_s, q);
         if (l->p.settings.track == LOOP_TRACK_TARGET) {
             loop_run_target(l, t_sample_s, taught, unused);
             pull = taught;

@@ -329,12 +329,22 @@ static void keep(struct service *s)
     service_submit(s, job);
 }
 
+static void take_traces(struct service *s)
+{
+    struct loop_trace trace;
+    while (loop_trace(s->loop, &trace))
+        run_account_add(&s->account, s->arm, &trace);
+}
+
 static void drain_loop(struct service *s)
 {
     struct loop_event e;
     struct loop_sample sample;
-    while (loop_event(s->loop, &e))
+    while (loop_event(s->loop, &e)) {
+        take_traces(s); /* a run whose end is told has all its samples in */
         take_event(s, &e);
+    }
+    take_traces(s);
     while (loop_sample(s->loop, &sample))
         telemetry_sample(s, &sample);
     guide_drain(s);

@@ -18,8 +18,9 @@
 #include "daemon/loop.h"
 #include "daemon/metrics.h"
 #include "daemon/mode.h"
-#include "daemon/watch.h"
+#include "daemon/run_account.h"
 #include "daemon/skill.h"
+#include "daemon/watch.h"
 #include "daemon/worker.h"
 
 struct clients; /* what control.c remembers of them */
@@ -54,6 +55,7 @@ struct service {
     struct guide guide;
     struct loop_timing timing;
     struct metrics metrics;
+    struct run_account account;
     uint64_t samples; /* seen, for decimation of `state` */
     double t0_s;      /* Unix time minus CLOCK_MONOTONIC, s */
     bool has_braced;  /* torque was asked for again, for the end */

@@ -43,35 +43,49 @@ json_t *telemetry_faults(uint32_t faults)
     return names;
 }
 
-static double tip_error_mm(const struct loop_sample *x)
+static json_t *tip(const struct service *s, const float *q_rad, double tip_m[3])
 {
-    double squares = 0.0;
-    for (int axis = 0; axis < 3; axis++) {
-        double d = (double)(x->tip_m[axis] - x->target_tip_m[axis]);
-        squares += d * d;
-    }
-    return 1e3 * sqrt(squares);
+    double q[ARM_MAX_JOINTS] = {0};
+    float rounded_m[3];
+    for (int k = 0; k < s->cfg->arm.n_joints; k++)
+        q[k] = (double)q_rad[k];
+    arm_tip(s->arm, q, tip_m);
+    for (int axis = 0; axis < 3; axis++)
+        rounded_m[axis] = (float)tip_m[axis];
+    return array(rounded_m, 3);
+}
+
+/* what the network and its teacher wanted of this moment */
+static void add_play(const struct service *s, const struct loop_sample *x,
+                     const double tip_m[3], json_t *o)
+{
+    const int J = s->net->p.joints;
+    double target_m[3];
+    json_object_set_new(o, "target_tip_m", tip(s, x->target_rad, target_m));
+    const double error_m = hypot(hypot(tip_m[0] - target_m[0], tip_m[1] - target_m[1]),
+                                 tip_m[2] - target_m[2]);
+    json_object_set_new(o, "tip_error_mm", json_real(1e3 * error_m));
+    json_object_set_new(o, "target_rad", array(x->target_rad, J));
+    json_object_set_new(o, "target_rad_s", array(x->target_rad_s, J));
+    json_object_set_new(o, "net_rad_s", array(x->net_rad_s, J));
 }
 
 static void publish_state(struct service *s, const struct loop_sample *x)
 {
     const int n = s->cfg->arm.n_joints;
+    double tip_m[3], ref_m[3];
     json_t *o =
-        json_pack("{s:f, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "t_s",
-                  unix_time_s(s, x->t_ns), "tick", (json_int_t)x->tick, "state",
-                  arm_state_name(x->state), "q_rad", array(x->q_rad, n), "dq_rad_s",
-                  array(x->dq_rad_s, n), "cmd_rad_s", array(x->cmd_rad_s, n), "ref_rad",
-                  array(x->ref_rad, n), "tip_m", array(x->tip_m, 3), "ref_tip_m",
-                  array(x->ref_tip_m, 3), "load", array(x->load, n), "temp_C",
-                  array(x->temp_C, n), "volts_V", (double)x->volts_V);
-    if (x->is_playing) {
-        int J = s->net->p.joints;
-        json_object_set_new(o, "target_tip_m", array(x->target_tip_m, 3));
-        json_object_set_new(o, "tip_error_mm", json_real(tip_error_mm(x)));
-        json_object_set_new(o, "target_rad", array(x->target_rad, J));
-        json_object_set_new(o, "target_rad_s", array(x->target_rad_s, J));
-        json_object_set_new(o, "net_rad_s", array(x->net_rad_s, J));
-    }
+        json_pack("{s:f, s:I, s:s, s:o, s:o, s:o, s:o}", "t_s", unix_time_s(s, x->t_ns),
+                  "tick", (json_int_t)x->tick, "state", arm_state_name(x->state), "q_rad",
+                  array(x->q_rad, n), "dq_rad_s", array(x->dq_rad_s, n), "cmd_rad_s",
+                  array(x->cmd_rad_s, n), "ref_rad", array(x->ref_rad, n));
+    json_object_set_new(o, "tip_m", tip(s, x->q_rad, tip_m));
+    json_object_set_new(o, "ref_tip_m", tip(s, x->ref_rad, ref_m));
+    json_object_set_new(o, "load", array(x->load, n));
+    json_object_set_new(o, "temp_C", array(x->temp_C, n));
+    json_object_set_new(o, "volts_V", json_real((double)x->volts_V));
+    if (x->is_playing)
+        add_play(s, x, tip_m, o);
     publish(s, "state", o);
 }
 
@@ -157,14 +171,15 @@ static const char *joint_name(const struct service *s, int joint)
     return joint >= 0 ? s->cfg->arm.joints[joint].name : "";
 }
 
-static json_t *run_json(const struct loop_run *r)
+static json_t *run_json(const struct service *s, const struct loop_run *r)
 {
+    const struct run_quality q = run_account_quality(&s->account, r->number);
     return json_pack("{s:s, s:i, s:b, s:f, s:f, s:f, s:f, s:f, s:I}", "name",
                      r->skill->name, "left", r->left, "complete", r->is_complete,
-                     "tip_rmse_mm", r->tip_rmse_mm, "tip_max_mm", r->tip_max_mm,
-                     "omega_rmse_rad_s", r->omega_rmse_rad_s, "tracking_rmse_mm",
-                     r->tracking_rmse_mm, "network_rmse_mm", r->network_rmse_mm,
-                     "overruns", (json_int_t)r->overruns);
+                     "tip_rmse_mm", q.tip_rmse_mm, "tip_max_mm", q.tip_max_mm,
+                     "omega_rmse_rad_s", q.omega_rmse_rad_s, "tracking_rmse_mm",
+                     q.tracking_rmse_mm, "network_rmse_mm", q.network_rmse_mm, "overruns",
+                     (json_int_t)r->overruns);
 }
 
 /* what a servo says of itself, when that is the fault */
@@ -199,7 +214,7 @@ static const char *describe(const struct service *s, const struct loop_event *e,
             json_pack("{s:s, s:f}", "joint", joint_name(s, e->joint), "temp_C", e->value);
         return "hot";
     case EVENT_RUN_DONE:
-        *fields = run_json(&e->run);
+        *fields = run_json(s, &e->run);
         return e->run.left > 0 ? "repeat_done" : "run_done";
     case EVENT_MOVE_DONE:
         return "move_done";

@@ -31,9 +31,16 @@ struct arm {
     double lo_rad[ARM_MAX_JOINTS], hi_rad[ARM_MAX_JOINTS];
     char name[ARM_NAME_LEN];
     char joint_name[ARM_MAX_JOINTS][ARM_NAME_LEN];
-    mjtNum *jac; /* (3, nv) */
-    mjtNum *tau; /* (nv) */
+    bool moves_tip[ARM_MAX_JOINTS]; /* the tip is on a body behind this joint */
+    mjtNum *tau;                    /* (nv) */
 };
+
+static bool is_behind(const mjModel *m, int body, int jnt)
+{
+    while (body > 0 && body != m->jnt_bodyid[jnt])
+        body = m->body_parentid[body];
+    return body > 0;
+}
 
 static void describe(struct arm *arm)
 {
@@ -43,6 +50,7 @@ static void describe(struct arm *arm)
     for (int k = 0; k < arm->joints.n; k++) {
         const int jnt = arm->joints.jnt[k];
         const char *name = mj_id2name(m, mjOBJ_JOINT, jnt);
+        arm->moves_tip[k] = is_behind(m, arm->joints.tip_body, jnt);
         if (name)
             snprintf(arm->joint_name[k], ARM_NAME_LEN, "%s", name);
         else
@@ -65,9 +73,8 @@ struct arm *arm_open(const char *mjcf_path, char *err, size_t err_len)
         return NULL;
     }
     arm->data = mj_makeData(arm->model);
-    arm->jac = calloc(3 * (size_t)arm->model->nv, sizeof(*arm->jac));
     arm->tau = calloc((size_t)arm->model->nv, sizeof(*arm->tau));
-    if (!arm->data || !arm->jac || !arm->tau) {
+    if (!arm->data || !arm->tau) {
         snprintf(err, err_len, "%s: out of memory", mjcf_path);
         arm_close(arm);
         return NULL;
@@ -80,7 +87,6 @@ void arm_close(struct arm *arm)
 {
     if (!arm)
         return;
-    free(arm->jac);
     free(arm->tau);
     mj_deleteData(arm->data);
     mj_deleteModel(arm->model);
@@ -116,16 +122,22 @@ void arm_tip(struct arm *arm, const double *q_rad, double tip_m[3])
     memcpy(tip_m, mjcf_tip(arm->data, &arm->joints), 3 * sizeof(*tip_m));
 }
 
-/* of the pose of the last arm_tip */
+/* Of the pose of the last arm_tip: a hinge turns the tip about its axis, if that is behind it. */
 static void read_jacobian(struct arm *arm, double *jac)
 {
-    const int n = arm->joints.n, nv = arm->model->nv;
-    mj_comPos(arm->model, arm->data); /* mj_jac works in its frame */
-    mj_jac(arm->model, arm->data, arm->jac, NULL, mjcf_tip(arm->data, &arm->joints),
-           arm->joints.tip_body);
-    for (int row = 0; row < 3; row++)
-        for (int k = 0; k < n; k++)
-            jac[row * n + k] = arm->jac[row * nv + arm->joints.dof[k]];
+    const int n = arm->joints.n;
+    const mjtNum *tip_m = mjcf_tip(arm->data, &arm->joints);
+    memset(jac, 0, 3 * (size_t)n * sizeof(*jac));
+    for (int k = 0; k < n; k++) {
+        const int jnt = arm->joints.jnt[k];
+        mjtNum lever_m[3], column[3];
+        if (!arm->moves_tip[k])
+            continue;
+        mju_sub3(lever_m, tip_m, arm->data->xanchor + 3 * jnt);
+        mju_cross(column, arm->data->xaxis + 3 * jnt, lever_m);
+        for (int row = 0; row < 3; row++)
+            jac[row * n + k] = column[row];
+    }
 }
 
 void arm_tip_jacobian(struct arm *arm, const double *q_rad, double tip_m[3], double *jac)
