@@ -297,9 +297,27 @@ static void record(struct loop *l, int64_t due_ns, int64_t work_ns)
     l->is_fault_new = false;
 }
 
+/* After a gap in which the servos have stopped by themselves nothing may move: not what was in
+ * progress, nor the way back to where the arm was last seen.  So it is met anew. */
+static void meet_after_gap(struct loop *l, int64_t gap_ns)
+{
+    if (gap_ns <= l->p.watchdog_ns ||
+        (l->state != STATE_RUNNING && l->state != STATE_STOPPING))
+        return;
+    if (l->state == STATE_RUNNING)
+        loop_motion_fault(l, FAULT_OVERRUN_BURST, -1,
+                          1e-9 * (double)gap_ns * l->p.rate_Hz);
+    loop_motion_meet(l);
+    l->has_sample = l->is_new = false;
+}
+
 static void one_cycle(struct loop *l, int64_t due_ns)
 {
-    const int64_t start_ns = l->cycle_ns = now_ns(l), began_ns = loop_clock_machine_ns();
+    const int64_t start_ns = now_ns(l), began_ns = loop_clock_machine_ns();
+    const int64_t gap_ns = start_ns - l->cycle_ns;
+    l->cycle_ns = start_ns;
+    if (l->cycles)
+        meet_after_gap(l, gap_ns);
     histogram_add(&l->histograms[atomic_load(&l->filled)][H_WAKE], start_ns - due_ns);
     take_sample(l, start_ns);
     take_commands(l, start_ns);
@@ -326,8 +344,7 @@ static void one_cycle(struct loop *l, int64_t due_ns)
         turn_histograms(l, start_ns);
 }
 
-/* lost cycles are counted and skipped, never caught up; a gap in which the servos have
- * stopped by themselves must not end in motion */
+/* lost cycles are counted and skipped, never caught up */
 static int64_t next_due(struct loop *l, int64_t due_ns, int64_t period_ns)
 {
     int64_t late_ns = now_ns(l) - due_ns;
@@ -336,12 +353,6 @@ static int64_t next_due(struct loop *l, int64_t due_ns, int64_t period_ns)
     int64_t lost = late_ns / period_ns + 1;
     l->overruns += (uint64_t)lost;
     l->lost_in_second += (int)lost;
-    if (late_ns > l->p.watchdog_ns &&
-        (l->state == STATE_RUNNING || l->state == STATE_STOPPING)) {
-        if (l->state == STATE_RUNNING)
-            loop_motion_fault(l, FAULT_OVERRUN_BURST, -1, (double)lost);
-        loop_motion_meet(l); /* they are at rest: a ramp would set them going again */
-    }
     return due_ns + lost * period_ns;
 }
 

@@ -96,9 +96,17 @@ static int complete(struct bus *b, int64_t now_ns)
     return !b->is_aside;
 }
 
-/* Takes what has come in: the number of sets that became complete, or -EIO. */
+/* Half of what the servos wait: from then on nothing is taken for granted. */
+static bool is_gap(const struct bus *b, int64_t since_ns, int64_t now_ns)
+{
+    return now_ns - since_ns >= b->p.watchdog_ms * INT64_C(500000);
+}
+
+/* Takes what has come in: the number of sets that became complete, or -EIO.  Replies that waited
+ * for a host that was frozen tell where the arm has been: they are thrown away. */
 static int take_input(struct bus *b, int64_t now_ns)
 {
+    const bool is_old = is_gap(b, b->sent_ns, now_ns);
     uint8_t bytes[READ_CAP];
     int complete_sets = 0, n = 0;
     /* bounded: a babbling line must not hold up the loop */
@@ -108,10 +116,12 @@ static int take_input(struct bus *b, int64_t now_ns)
         n = link_read(b->link, bytes, sizeof(bytes));
         if (n <= 0)
             break;
-        while (b->ops->parse(b, &at, &n, &answer))
+        while (!is_old && b->ops->parse(b, &at, &n, &answer))
             if (take_reply(b, &answer))
                 complete_sets += complete(b, now_ns);
     }
+    if (is_old)
+        b->ops->forget(b);
     return n < 0 ? lose(b) : complete_sets;
 }
 
@@ -142,8 +152,7 @@ static int send_cycle(struct bus *b, int64_t now_ns, const float *want)
     if (b->is_lost || take_input(b, now_ns) < 0)
         return -EIO;
     count_missing(b);
-    const int64_t half_ns = b->p.watchdog_ms * INT64_C(500000);
-    b->had_gap |= now_ns - b->sent_ns >= half_ns || now_ns - b->sample.t_ns >= half_ns;
+    b->had_gap |= is_gap(b, b->sent_ns, now_ns) || is_gap(b, b->sample.t_ns, now_ns);
     int n = b->ops->put_goals(b, now_ns, want, out, BUS_SEND_CAP);
     n += b->ops->put_request(b, out + n, BUS_SEND_CAP - n);
     b->counters.cycles++;

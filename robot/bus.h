@@ -35,7 +35,8 @@ struct bus_params {
     uint8_t id[ARM_MAX_JOINTS];
     float
         v_max_rad_s[ARM_MAX_JOINTS]; /* written nowhere: the caller limits; for checks */
-    int watchdog_ms; /* Dynamixel: stops by itself after this silence; multiple of 20 */
+    int watchdog_ms; /* Dynamixel: stops by itself after this silence; multiple of 20.  After half
+                      * of it without a pose all that is known of the servos is void */
 };
 
 /* Last known state of every servo. */
