@@ -9,7 +9,8 @@
  * These servos have no watchdog.  In wheel mode (33 = 1) one that hears nothing turns on, so
  * somebody has to outlive the host.  Streamed positions (33 = 0) need nobody: the goal is the
  * integral of the velocities that were asked for, never far from where the servo is, and
- * there it stays.
+ * there it stays.  After a gap there is no goal until a pose has come to begin it at: the last
+ * one known is not where the servo went meanwhile.
  */
 #include "robot/bus_sts.h"
 
@@ -19,7 +20,6 @@
 enum { STATUS_CYCLES = 50 };
 /* further ahead of the servo than its lag at full speed, nearer than a following error */
 static const double AHEAD_rad = 0.3;
-static const int64_t GAP_ns = 100000000; /* after it the stream begins anew */
 
 static bool parse(struct bus *b, const uint8_t **bytes, int *n, struct bus_answer *out)
 {
@@ -124,8 +124,10 @@ static int put_goals(struct bus *b, int64_t now_ns, const float *want, uint8_t *
     int value[ARM_MAX_JOINTS] = {0};
     if (b->mode == BUS_LIMP)
         return 0;
-    if (now_ns - b->sts.goal_ns > GAP_ns)
+    if (b->had_gap && !b->p.is_wheel) {
         b->sts.has_goal = false;
+        return 0;
+    }
     const double dt_s = 1e-9 * (double)(now_ns - b->sts.goal_ns);
     for (int k = 0; k < b->p.n; k++) {
         const double dq = isfinite(want[k]) ? (double)want[k] : 0.0;
