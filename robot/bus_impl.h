@@ -74,6 +74,7 @@ struct bus_dxl {
 struct bus_sts {
     struct sts_parser parser;
     double speed_rad_s[ARM_MAX_JOINTS]; /* of one step of register 46 */
+    double a_rad_s2[ARM_MAX_JOINTS];    /* position: of the servo's own ramps */
     double carry_rad_s[ARM_MAX_JOINTS]; /* wheel: asked for, and not yet sent */
     double goal_rad[ARM_MAX_JOINTS];    /* position: where the servo is sent to */
     bool has_goal;                      /* goal_rad began at the measured pose */

@@ -99,13 +99,17 @@ static int quantise_speed(struct bus *b, int k, double dq_rad_s)
     return raw;
 }
 
-/* Moves the goals on by the velocities asked for; in ticks. */
+/* Moves the goals on by the velocities asked for; in ticks.  A servo slows down towards its goal,
+ * so the goal is where it would come to rest from this speed: on its way it is then neither late
+ * nor early, and rests without a jerk if this was the last one. */
 static int advance_goal(struct bus *b, int k, double dq_rad_s, double dt_s)
 {
     const double q_rad = (double)b->sample.q_rad[k];
     double goal = b->sts.has_goal ? b->sts.goal_rad[k] + dq_rad_s * dt_s : q_rad;
     goal = fmin(fmax(goal, q_rad - AHEAD_rad), q_rad + AHEAD_rad);
     b->sts.goal_rad[k] = goal;
+    if (b->sts.a_rad_s2[k] > 0) /* else it is in error, and has not been started */
+        goal += dq_rad_s * fabs(dq_rad_s) / (2 * b->sts.a_rad_s2[k]);
     return STS_POSITION_CENTRE + (int)lround(goal / STS_POSITION_rad);
 }
 

@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <math.h>
 
-enum { BAUD_MAX_Bd = 1000000 };
+enum { BAUD_MAX_Bd = 1000000, ACCELERATION_MAX = 254 };
+static const double STOP_s = 0.08; /* so that an arm whose host has died rests soon */
 static const double SPEED_MARGIN =
     1.5; /* of a positioning servo over the joint's limit */
 
@@ -68,6 +69,22 @@ static int set_eeprom(struct bus *b, int k, char *err, size_t err_len)
     return bus_run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
 }
 
+/* Register 41 of a positioning servo: at rest in STOP_s from the joint's limit, if register 85
+ * allows it; 0 (none) of one that turns, which is stopped by a speed of 0. */
+static int set_ramp(struct bus *b, int k, char *err, size_t err_len)
+{
+    uint8_t most = 0;
+    const int rc = bus_read(b, k, STS_MAX_ACCELERATION, 1, &most);
+    if (rc < 0)
+        return bus_say(err, err_len, rc, "%s: servo id %d does not tell its acceleration",
+                       b->p.port, b->p.id[k]);
+    const double want =
+        ceil((double)b->p.v_max_rad_s[k] / STOP_s / STS_ACCELERATION_rad_s2);
+    const double raw = fmin(fmax(want, 1), most ? most : ACCELERATION_MAX);
+    b->sts.a_rad_s2[k] = raw * STS_ACCELERATION_rad_s2;
+    return b->p.is_wheel ? 0 : (int)raw;
+}
+
 static uint32_t speed_bound(const struct bus *b, int k)
 {
     const double raw =
@@ -83,10 +100,13 @@ static int start_motor(struct bus *b, int k, char *err, size_t err_len)
     if (rc < 0)
         return bus_say(err, err_len, rc, "%s: servo id %d does not tell its position",
                        b->p.port, b->p.id[k]);
+    const int ramp = set_ramp(b, k, err, err_len);
+    if (ramp < 0)
+        return ramp;
     const bool is_wheel = b->p.is_wheel;
     const uint32_t speed = is_wheel ? 0 : speed_bound(b, k), here = sts_get_u16(at);
     const struct bus_step steps[] = {
-        {STS_ACCELERATION, 1, 0},
+        {STS_ACCELERATION, 1, (uint32_t)ramp},
         {STS_GOAL_SPEED, 2, speed},
         {is_wheel ? STS_GOAL_SPEED : STS_GOAL_POSITION, 2, is_wheel ? 0 : here},
         {STS_TORQUE_ENABLE, 1, STS_TORQUE_ON},
