@@ -18,7 +18,7 @@
 #include "daemon/service.h"
 #include "snn/weights.h"
 
-enum { ERR_LEN = 1536, WATCHDOG_ms = 80, CALIBRATION_READS = 16 };
+enum { ERR_LEN = 1536, WATCHDOG_ms = 60, CALIBRATION_READS = 16 };
 static const double NO_FLOOR_m = -100; /* safety.floor_m */
 
 static int usage(FILE *to)

@@ -107,7 +107,7 @@ static int usage(FILE *to)
     fputs("Usage: armguard -s SOCKET [--timeout_ms N]\n"
           "  -s, --socket SOCKET  where armd finds it (arm.guard in its configuration)\n"
           "      --timeout_ms N   stop the servos after N ms without a heartbeat, 20 to\n"
-          "                       1000 (100)\n"
+          "                       1000 (60)\n"
           "  --help, --version\n",
           to);
     return to == stdout ? EX_OK : EX_USAGE;

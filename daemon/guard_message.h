@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { GUARD_MAGIC = 0x47524431, GUARD_STOP_MAX_B = 512, GUARD_TIMEOUT_ms = 100 };
+enum { GUARD_MAGIC = 0x47524431, GUARD_STOP_MAX_B = 512, GUARD_TIMEOUT_ms = 60 };
 enum guard_kind { GUARD_WATCH, GUARD_GOODBYE };
 enum guard_answer { GUARD_WATCHING, GUARD_BAD_MESSAGE, GUARD_BAD_PORT, GUARD_BAD_PAGE };
 
