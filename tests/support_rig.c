@@ -37,42 +37,73 @@ static pid_t spawn(const char *output, char *const argv[])
     return pid;
 }
 
-/* config/sim.yaml with paths of this rig */
-static void write_config(struct rig *r)
+/* Fills cfg, or fails the test with what is wrong. */
+static void load(struct config *cfg, const char *path)
 {
-    char command[2048];
-    snprintf(command, sizeof(command),
-             "sed -e \"s|/run/armd|%s|; s|/var/lib/armd|%s|\" "
-             "-e \"s|arms/scorbot|$PWD/config/arms/scorbot|; "
-             "s|weights/|$PWD/config/weights/|\" config/sim.yaml |"
-             "sed -e '%s' -e 's|@|%s|' >%s",
-             r->folder, r->folder, r->edit ? r->edit : "", r->folder, r->config);
-    cr_assert(system(command) == 0, "cannot write %s", r->config);
+    char *problems = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&problems, &len);
+    const int rc = config_load(cfg, path, out);
+    fclose(out);
+    cr_assert(rc == 0, "%s", problems);
+    free(problems);
 }
 
-static void start_armsim(struct rig *r)
+/* config/NAME.yaml with paths of this rig; what it does not name is in memory, or in the folder */
+static void write_config(struct rig *r, const char *name, const char *edit)
 {
-    char link[96], output[96], sim[256], control[96];
+    static const char endpoints[] = "-e \"s|^control:|&\\n  endpoint: ipc://@/control|; "
+                                    "\\$a telemetry: {endpoint: ipc://@/telemetry}\" ";
+    char command[2048];
+    snprintf(
+        command, sizeof(command),
+        "sed -e \"s|/run/armd|@|; s|/var/lib/armd|@|\" %s"
+        "-e \"s|: arms/|: $PWD/config/arms/|; s|: weights/|: $PWD/config/weights/|\" "
+        "config/%s.yaml | sed -e '%s' -e 's|@|%s|g' >%s",
+        strcmp(name, "sim") ? endpoints : "", name, edit ? edit : "", r->folder,
+        r->config);
+    cr_assert(system(command) == 0, "cannot write %s", r->config);
+    load(&r->cfg, r->config);
+}
+
+/* "1,2,3": the servos of the configuration */
+static void list_ids(const struct config *cfg, char *out, size_t len)
+{
+    size_t n = 0;
+    for (int k = 0; k < cfg->arm.n_joints && n < len; k++)
+        n += (size_t)snprintf(out + n, len - n, "%s%d", k ? "," : "",
+                              cfg->arm.joints[k].id);
+}
+
+/* The arm of config/NAME.yaml as it is shipped, with the servos that armd shall find there. */
+static void start_armsim(struct rig *r, const char *name)
+{
+    char link[96], output[96], sim[256], control[96], path[96], ids[64];
+    struct config *shipped = malloc(sizeof(*shipped));
+    snprintf(path, sizeof(path), "config/%s.yaml", name);
+    load(shipped, path);
     snprintf(control, sizeof(control), "%s/sim", r->folder);
     snprintf(link, sizeof(link), "%s/arm0", r->folder);
     snprintf(output, sizeof(output), "%s/output", r->folder);
     snprintf(sim, sizeof(sim), "%s", rig_program("armsim"));
-    const bool is_feetech = r->edit && strstr(r->edit, "driver: feetech");
-    const bool is_lockstep = r->edit && strstr(r->edit, "lockstep: true");
+    list_ids(&r->cfg, ids, sizeof(ids));
     char *argv[] = {sim,
                     "--protocol",
-                    is_feetech ? "feetech" : "dynamixel",
+                    r->cfg.arm.driver == DRIVER_FEETECH ? "feetech" : "dynamixel",
                     "--model",
-                    "config/arms/scorbot.xml",
+                    shipped->arm.model,
+                    "--ids",
+                    ids,
                     "--link",
                     link,
                     "--log",
                     r->log,
                     "--control",
                     control,
-                    is_lockstep ? "--lockstep" : NULL,
+                    r->cfg.arm.lockstep ? "--lockstep" : NULL,
                     NULL};
     r->sim = spawn(output, argv);
+    free(shipped);
     /* servos are not slowed down by what else the machine does; where that is allowed */
     sched_setscheduler(r->sim, SCHED_FIFO, &(struct sched_param){.sched_priority = 40});
 }
@@ -141,6 +172,11 @@ void rig_start(struct rig *r)
     rig_start_edited(r, NULL);
 }
 
+void rig_start_edited(struct rig *r, const char *edit)
+{
+    rig_start_config(r, "sim", edit);
+}
+
 /* A publisher hears of a subscription some time after connect: until then it sends nothing.
  * Subscriptions take effect in order, so the first `state` says that `event` is heard too. */
 static void await_subscription(struct rig *r)
@@ -153,20 +189,19 @@ static void await_subscription(struct rig *r)
     zsock_set_unsubscribe(r->events, "state");
 }
 
-void rig_start_edited(struct rig *r, const char *edit)
+void rig_start_config(struct rig *r, const char *name, const char *edit)
 {
     char endpoint[128];
     setenv("ARMCTL_CLIENT", "", 1); /* the lease is for tests of the lease */
     memset(r, 0, sizeof(*r));
-    r->edit = edit;
     strcpy(r->folder, "/tmp/armd-rig-XXXXXX");
     cr_assert(mkdtemp(r->folder) != NULL);
     snprintf(r->config, sizeof(r->config), "%s/armd.yaml", r->folder);
     snprintf(r->log, sizeof(r->log), "%s/sim.csv", r->folder);
-    write_config(r);
-    if (edit && strstr(edit, "guard:"))
+    write_config(r, name, edit);
+    if (r->cfg.arm.guard[0])
         rig_start_guard(r);
-    start_armsim(r);
+    start_armsim(r, name);
     rig_start_armd(r);
     zsys_handler_set(NULL);
     snprintf(endpoint, sizeof(endpoint), "ipc://%s/control", r->folder);
@@ -246,7 +281,7 @@ bool rig_ok(struct rig *r, const char *json_format, ...)
     return is_ok;
 }
 
-bool rig_ask_sim(struct rig *r, const char *line, char *out, size_t len)
+bool rig_ask_sim(const struct rig *r, const char *line, char *out, size_t len)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char text[256];

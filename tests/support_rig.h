@@ -7,23 +7,27 @@
 #include <jansson.h>
 #include <sys/types.h>
 
+#include "daemon/config.h"
+
 struct rig {
     char folder[64], config[96], log[96]; /* log: of armsim, CSV */
     pid_t sim, armd, guard, web;
     int web_port;
-    const char *edit; /* of the configuration */
+    struct config cfg; /* that armd starts with */
     zsock_t *client, *events;
     int next_id;
 };
 
-/* Starts armsim (with extra arguments, or NULL) and armd on config/sim.yaml, and waits
- * until armd has met its arm. */
+/* Starts armsim and armd on config/sim.yaml, and waits until armd has met its arm. */
 void rig_start(struct rig *r);
 
-/* The same with another configuration: `edit` is a sed expression, in it @ stands for the
- * rig's folder.  When it names a guard, armguard is started first, at @/guard; with the driver
- * feetech the arm has such servos, with lockstep: true it waits for armd. */
+/* The same with another configuration: `edit` is a sed expression (NULL: none), in it @ stands
+ * for the rig's folder.  The simulated arm has the servos that it asks for, and with lockstep it
+ * waits for armd; when it names a guard, armguard is started first, at @/guard. */
 void rig_start_edited(struct rig *r, const char *edit);
+
+/* The same on config/NAME.yaml. */
+void rig_start_config(struct rig *r, const char *name, const char *edit);
 void rig_start_guard(struct rig *r); /* again */
 void rig_start_armd(struct rig *r);  /* again, after it ended; does not wait */
 /* armweb beside them, with a page of one line; waits until it listens, at web_port. */
@@ -42,7 +46,7 @@ bool rig_tell_sim(struct rig *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* The same for one word; its answer in out. */
-bool rig_ask_sim(struct rig *r, const char *line, char *out, size_t len);
+bool rig_ask_sim(const struct rig *r, const char *line, char *out, size_t len);
 
 /* Memory of a process, a key of /proc/PID/status: "VmRSS" now, "VmHWM" the most there was; -1
  * when it is not known. */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "tests/support_rig.h"
+#include "tests/support_motion.h"
 
 static struct rig rig;
 
@@ -52,58 +52,6 @@ Test(scenario, arm_runs_what_it_was_shown_within_5_mm_of_the_networks_own_path)
         cr_assert(rig_wait_state(&rig, "idle"));
     }
     cr_expect(best_mm <= 5.0, "executed %.2f mm from the network's path", best_mm);
-}
-
-/* columns of armsim's log: t_s, packet_age_ms, q x 4, dq x 4, ... */
-static bool read_row(FILE *log, double *t_s, double *age_ms, double *speed)
-{
-    double q[4], dq[4];
-    char line[512];
-    if (!fgets(line, sizeof(line), log))
-        return false;
-    int n = sscanf(line, "%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf", t_s, age_ms, &q[0],
-                   &q[1], &q[2], &q[3], &dq[0], &dq[1], &dq[2], &dq[3]);
-    *speed = 0.0;
-    for (int k = 0; k < 4; k++)
-        *speed = fmax(*speed, fabs(dq[k]));
-    return n == 10;
-}
-
-/* simulated seconds from the last packet until every joint rests for good, and the speed
- * at the last packet */
-static double rest_after_s(double *speed_then)
-{
-    FILE *log = fopen(rig.log, "r");
-    char header[512];
-    double t_s, age_ms, speed, last_packet_s = 0.0, moved_s = 0.0;
-    cr_assert(log && fgets(header, sizeof(header), log));
-    while (read_row(log, &t_s, &age_ms, &speed)) {
-        if (age_ms < 5.0) {
-            last_packet_s = t_s;
-            *speed_then = speed;
-        }
-        if (speed > 0.01)
-            moved_s = t_s;
-    }
-    fclose(log);
-    return moved_s - last_packet_s;
-}
-
-Test(scenario, arm_rests_within_150_simulated_ms_after_armd_was_killed)
-{
-    cr_assert(rig_teach_sample(&rig, "wave"));
-    cr_assert(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "wave"));
-    zclock_sleep(1200); /* in the middle of the run */
-    kill(rig.armd, SIGKILL);
-    waitpid(rig.armd, NULL, 0);
-    rig.armd = 0;
-    zclock_sleep(700);
-    kill(rig.sim, SIGTERM); /* flushes its log */
-    waitpid(rig.sim, NULL, 0);
-    rig.sim = 0;
-    double speed = 0.0, rest_s = rest_after_s(&speed);
-    cr_expect(speed > 0.2, "it was moving: %.3f rad/s", speed);
-    cr_expect(rest_s < 0.150, "at rest after %.3f simulated s", rest_s);
 }
 
 Test(scenario, unplugged_bus_is_a_latched_fault_until_it_is_back_and_reset)
@@ -318,13 +266,6 @@ static void restart_armd(const char *sed)
     cr_assert(rig_wait_state(&rig, "idle"));
 }
 
-static bool is_torque_on(void)
-{
-    char answer[8192];
-    cr_assert(rig_ask_sim(&rig, "status", answer, sizeof(answer)));
-    return strstr(answer, "\"torque_on\":false") == NULL;
-}
-
 /* A latched arm neither moves nor falls. */
 Test(scenario, sigterm_after_estop_leaves_the_arm_held_even_if_it_is_to_be_limp)
 {
@@ -333,7 +274,7 @@ Test(scenario, sigterm_after_estop_leaves_the_arm_held_even_if_it_is_to_be_limp)
     kill(rig.armd, SIGTERM);
     waitpid(rig.armd, NULL, 0);
     rig.armd = 0;
-    cr_expect(is_torque_on());
+    cr_expect(motion_now(&rig).is_torque_on);
 }
 
 static void expect_parked_by_sigterm(const char *on_exit, bool is_limp)
@@ -347,17 +288,9 @@ static void expect_parked_by_sigterm(const char *on_exit, bool is_limp)
     waitpid(rig.armd, &status, 0);
     rig.armd = 0;
     cr_expect(eq(int, status, 0));
-    cr_expect(eq(int, is_torque_on(), !is_limp));
-    kill(rig.sim, SIGTERM);
-    waitpid(rig.sim, NULL, 0);
-    rig.sim = 0;
-    FILE *log = fopen(rig.log, "r");
-    char line[512], last[512] = "";
-    while (log && fgets(line, sizeof(line), log))
-        snprintf(last, sizeof(last), "%s", line);
-    double t_s, age, q[2] = {9, 9};
-    cr_assert(sscanf(last, "%lf,%lf,%lf,%lf", &t_s, &age, &q[0], &q[1]) == 4);
-    fclose(log);
+    const struct motion now = motion_now(&rig);
+    const double *q = now.q_rad;
+    cr_expect(eq(int, now.is_torque_on, !is_limp));
     /* a limp arm sags from there, all but its base */
     cr_expect(fabs(q[0]) < 0.05 && (is_limp || fabs(q[1]) < 0.05), "parked at %.3f %.3f",
               q[0], q[1]);

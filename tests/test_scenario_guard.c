@@ -1,4 +1,5 @@
-/* armd in armguard's care, on the simulated arm: what is left when one of them dies. */
+/* armd in armguard's care, on the simulated arm: what is left when one of them dies.  How soon
+ * the arm rests then is in test_scenario_kill.c. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <math.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "tests/support_rig.h"
+#include "tests/support_motion.h"
 
 static struct rig rig;
 
@@ -66,49 +67,6 @@ static void reset_until_it_works(void)
     cr_assert(rig_wait_state(&rig, "idle"));
 }
 
-/* fastest joint and time in a row of armsim's log: t_s, packet_age_ms, q x 4, dq x 4, ... */
-static bool read_row(FILE *log, double *t_s, double *speed)
-{
-    double x[10];
-    char line[512];
-    if (!fgets(line, sizeof(line), log))
-        return false;
-    int n = sscanf(line, "%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf", &x[0], &x[1], &x[2],
-                   &x[3], &x[4], &x[5], &x[6], &x[7], &x[8], &x[9]);
-    *t_s = x[0];
-    *speed = fmax(fmax(fabs(x[6]), fabs(x[7])), fmax(fabs(x[8]), fabs(x[9])));
-    return n == 10;
-}
-
-/* Simulated ms from the last row above 0.5 rad/s to the first one at rest. */
-static double ramp_ms(void)
-{
-    FILE *log = fopen(rig.log, "r");
-    char header[512];
-    double t_s, speed, fast_s = 0, rest_s = 0;
-    cr_assert(log && fgets(header, sizeof(header), log));
-    while (read_row(log, &t_s, &speed)) {
-        if (speed > 0.5)
-            fast_s = t_s;
-        else if (speed < 0.01 && rest_s < fast_s)
-            rest_s = t_s;
-    }
-    fclose(log);
-    return 1e3 * (rest_s - fast_s);
-}
-
-/* what armsim says of the first servo: "q_rad", "dq_rad_s" */
-static double base(const char *key)
-{
-    char answer[8192];
-    cr_assert(rig_ask_sim(&rig, "status", answer, sizeof(answer)));
-    json_t *status = json_loads(answer, 0, NULL);
-    const json_t *servo = json_array_get(json_object_get(status, "servos"), 0);
-    const double x = json_number_value(json_object_get(servo, key));
-    json_decref(status);
-    return x;
-}
-
 Test(scenario_guard, the_arm_rests_after_kill_9_and_a_new_armd_gets_the_port)
 {
     start_moving();
@@ -121,30 +79,6 @@ Test(scenario_guard, the_arm_rests_after_kill_9_and_a_new_armd_gets_the_port)
     zclock_sleep(200);
     cr_expect(fabs(q_rad() - rest_rad) < 0.005);
     cr_expect(rest_rad < 1.9, "it rests on its way, at %.2f rad", rest_rad);
-    kill(rig.sim, SIGTERM); /* flushes its log */
-    waitpid(rig.sim, NULL, 0);
-    rig.sim = 0;
-    cr_log_info("SIGKILL: rest %.0f simulated ms after 0.5 rad/s", ramp_ms());
-}
-
-Test(scenario_guard, a_frozen_armd_wakes_up_to_a_fault_and_does_not_go_on)
-{
-    start_moving();
-    kill(rig.armd, SIGSTOP);
-    zclock_sleep(600);
-    const double rest_rad = base("q_rad"); /* armd has yet to find out */
-    kill(rig.armd, SIGCONT);
-    json_t *fault = rig_wait_event(&rig, "fault");
-    cr_assert(fault != NULL);
-    json_decref(fault);
-    cr_assert(rig_wait_state(&rig, "fault"));
-    cr_expect(has_fault("guard_stopped"));
-    zclock_sleep(300);
-    const double moved_rad = base("q_rad") - rest_rad;
-    cr_expect(fabs(moved_rad) < 0.005, "moved by %.4f rad", moved_rad);
-    reset_until_it_works();
-    start_moving();
-    cr_expect(rig_ok(&rig, "{s:s}", "cmd", "stop"));
 }
 
 Test(scenario_guard, when_armguard_dies_the_arm_stops_until_there_is_a_new_one)
@@ -210,23 +144,10 @@ static bool is_at_rest_soon(void)
 {
     int still = 0;
     for (int i = 0; i < 400 && still < 20; i++) {
-        still = fabs(base("dq_rad_s")) < 0.01 ? still + 1 : 0;
+        still = fabs(motion_now(&rig).dq_rad_s[0]) < 0.01 ? still + 1 : 0;
         zclock_sleep(10);
     }
     return still == 20;
-}
-
-Test(scenario_guard_wheel, servos_without_a_watchdog_are_stopped_after_kill_9)
-{
-    start_moving();
-    kill(rig.armd, SIGKILL);
-    waitpid(rig.armd, NULL, 0);
-    rig.armd = 0;
-    cr_expect(is_at_rest_soon(), "it turns on");
-    kill(rig.sim, SIGTERM); /* flushes its log */
-    waitpid(rig.sim, NULL, 0);
-    rig.sim = 0;
-    cr_log_info("SIGKILL, wheels: rest %.0f simulated ms after 0.5 rad/s", ramp_ms());
 }
 
 /* what ExecStopPost does when the guard has died with armd */
@@ -239,23 +160,12 @@ Test(scenario_guard_wheel, a_stop_reaches_servos_that_nobody_watches)
     waitpid(rig.armd, NULL, 0);
     waitpid(rig.guard, NULL, 0);
     rig.armd = rig.guard = 0;
-    const double before_rad = base("q_rad"), speed = base("dq_rad_s");
-    cr_expect(gt(dbl, fabs(speed), 0.2), "it turns, and nobody is there");
+    const struct motion before = motion_now(&rig);
+    cr_expect(gt(dbl, fabs(before.dq_rad_s[0]), 0.2), "it turns, and nobody is there");
     cr_expect(
         eq(int, rig_run(err, sizeof(err), "armd", "-c", rig.config, "--stop", NULL), 0),
         "%s", err);
     cr_expect(is_at_rest_soon(), "it turns on");
-    cr_expect(lt(dbl, fabs(base("q_rad") - before_rad), 1.0), "until the end stop");
-}
-
-Test(scenario_guard_wheel, servos_without_a_watchdog_are_stopped_when_armd_is_frozen)
-{
-    start_moving();
-    kill(rig.armd, SIGSTOP);
-    cr_expect(is_at_rest_soon(), "it turns on");
-    kill(rig.armd, SIGCONT);
-    cr_assert(rig_wait_state(&rig, "fault"));
-    cr_expect(has_fault("guard_stopped"));
-    cr_expect(is_at_rest_soon());
-    reset_until_it_works();
+    cr_expect(lt(dbl, fabs(motion_now(&rig).q_rad[0] - before.q_rad[0]), 1.0),
+              "until the end stop");
 }

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support_rig.h"
+#include "tests/support_motion.h"
 
 static struct rig rig;
 
@@ -42,7 +42,6 @@ static void setup_narrow(void)
              "limp}\\ntelemetry:|",
              narrow_model);
     rig_start_edited(&rig, edit);
-    rig.edit = NULL; /* it ends with this function */
 }
 
 static void setup_guard(void)
@@ -140,13 +139,6 @@ static const char *refusal(const char *cmd, bool is_on)
     return code;
 }
 
-static bool is_torque_on(void)
-{
-    char answer[8192] = "";
-    cr_assert(rig_ask_sim(&rig, "status", answer, sizeof(answer)));
-    return strstr(answer, "\"torque_on\":false") == NULL;
-}
-
 Test(scenario_guide, the_arm_floats_learns_what_the_hand_showed_and_does_it)
 {
     double from_rad[4];
@@ -233,7 +225,7 @@ Test(scenario_guide, guide_off_has_something_to_say_when_there_is_nothing_to_lea
     cr_expect(eq(str, (char *)refusal("limp", true), "busy"));
     cr_expect(eq(str, (char *)refusal("guide", false), "bad_path"), "nobody moved it");
     cr_expect(rig_wait_state(&rig, "idle"), "and torque is back all the same");
-    cr_expect(is_torque_on());
+    cr_expect(motion_now(&rig).is_torque_on);
 }
 
 /* Whatever ends guiding, torque comes back by a word and where the arm is. */
@@ -247,7 +239,7 @@ static void expect_reset_without_motion(const char *state)
     for (int i = 0; i < 400 && !rig_ok(&rig, "{s:s}", "cmd", "reset"); i++)
         zclock_sleep(20);
     cr_assert(rig_wait_state(&rig, "idle"));
-    cr_expect(is_torque_on());
+    cr_expect(motion_now(&rig).is_torque_on);
     cr_expect(farthest_from(q) < 0.03, "reset moved it by %.3f rad", farthest_from(q));
 }
 
@@ -280,7 +272,7 @@ Test(scenario_guide, a_fault_while_guiding_is_latched_and_the_recording_survives
     for (int i = 0; i < 400 && !rig_ok(&rig, "{s:s}", "cmd", "reset"); i++)
         zclock_sleep(20);
     cr_assert(rig_wait_state(&rig, "idle"));
-    cr_expect(is_torque_on());
+    cr_expect(motion_now(&rig).is_torque_on);
     cr_expect(rig_ok(&rig, "{s:s, s:b, s:s}", "cmd", "guide", "on", 0, "name", "kept"));
 }
 
@@ -295,22 +287,11 @@ Test(scenario_guide, sigterm_while_guiding_brings_torque_back_first)
     kill(rig.armd, SIGTERM);
     waitpid(rig.armd, &status, 0);
     cr_expect(eq(int, status, 0));
-    cr_expect(is_torque_on());
+    cr_expect(motion_now(&rig).is_torque_on);
     zclock_sleep(300);
     rig_start_armd(&rig);
     cr_assert(rig_wait_state(&rig, "idle"));
     cr_expect(farthest_from(q) < 0.05, "held: %.3f rad", farthest_from(q));
-}
-
-static double joint_in_sim(int joint, const char *what)
-{
-    char answer[8192];
-    cr_assert(rig_ask_sim(&rig, "status", answer, sizeof(answer)));
-    json_t *status = json_loads(answer, 0, NULL);
-    json_t *servo = json_array_get(json_object_get(status, "servos"), (size_t)joint);
-    double x = json_number_value(json_object_get(servo, what));
-    json_decref(status);
-    return x;
 }
 
 static void expect_held_after_kill_9(void)
@@ -318,14 +299,14 @@ static void expect_held_after_kill_9(void)
     go_out();
     cr_assert(guide(true));
     cr_assert(rig_wait_state(&rig, "guiding"));
-    const double before_rad = joint_in_sim(1, "q_rad");
+    const double before_rad = motion_now(&rig).q_rad[1];
     kill(rig.armd, SIGKILL);
     waitpid(rig.armd, NULL, 0);
     rig.armd = 0;
     zclock_sleep(1000);
-    const double fallen_rad = joint_in_sim(1, "q_rad") - before_rad;
+    const double fallen_rad = motion_now(&rig).q_rad[1] - before_rad;
     cr_expect(fabs(fallen_rad) < 0.05, "it fell by %.3f rad", fallen_rad);
-    cr_expect(fabs(joint_in_sim(1, "dq_rad_s")) < 0.01);
+    cr_expect(fabs(motion_now(&rig).dq_rad_s[1]) < 0.01);
 }
 
 Test(scenario_guide, a_floating_arm_does_not_fall_when_armd_is_killed)
@@ -344,18 +325,18 @@ Test(scenario_guide, limp_asks_for_hands_when_the_arm_would_fall)
     go_out();
     pose(q);
     cr_expect(eq(str, (char *)refusal("limp", true), "would_fall"));
-    cr_expect(is_torque_on());
+    cr_expect(motion_now(&rig).is_torque_on);
     lead(0.3, 0.5, 0.1); /* hands on */
     zclock_sleep(200);
     cr_assert(rig_ok(&rig, "{s:s, s:b, s:b}", "cmd", "limp", "on", 1, "hands_on", 1));
     cr_assert(rig_wait_state(&rig, "limp"));
-    cr_expect(not(is_torque_on()));
+    cr_expect(not(motion_now(&rig).is_torque_on));
     cr_expect(not(rig_ok(&rig, "{s:s}", "cmd", "home")));
     cr_expect(not(guide(true)));
     cr_expect(eq(str, (char *)refusal("guide", false), "not_guiding"));
     cr_expect(rig_ok(&rig, "{s:s, s:b}", "cmd", "limp", "on", 0));
     cr_assert(rig_wait_state(&rig, "idle"));
-    cr_expect(is_torque_on());
+    cr_expect(motion_now(&rig).is_torque_on);
     rig_tell_sim(&rig, "hand off");
     zclock_sleep(200);
     cr_expect(farthest_from(q) < 0.1, "%.3f rad", farthest_from(q));
