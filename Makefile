@@ -166,6 +166,12 @@ losses: tests ## ten simulated minutes at 500 Hz with lost and spoilt replies
 faults: tests ## every trouble of bus and servos, whatever the arm does: times to rest
 	@ARMD_BUILD=$(BUILD) ARMD_FAULTS=all $(BUILD)/tests/run -j1 --filter 'scenario_faults/*'
 
+# of a running arm, measured by the test: the event after the cause, and the last motion
+fault_times = echo "faults of a running arm, simulated ms after the cause (and what armd.8 promises)"; \
+	echo "  trouble       named               named  promised   at rest  promised"; \
+	ARMD_BUILD=$(BUILD) ARMD_FAULTS=running $(BUILD)/tests/run -j2 \
+	--filter 'scenario_faults/*' 2>&1 | sed -n 's/^times:/ /p; /FAIL/p'
+
 payload: all ## 200 g at the tip of each arm: how near the path of its network?
 	@ARMD_BUILD=$(BUILD) tests/payload
 
@@ -180,9 +186,10 @@ memcheck: deps-test ## a teaching under valgrind (which knows no AVX-512)
 	build/valgrind/armtrain eval --weights config/weights/generic-2j.safetensors \
 	--backend pcm --sample 1 --updates 2 --json >/dev/null && echo "memcheck: clean"
 
-bench: deps-bench ## figures, ratios measured in the same run
-	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/bench
+bench: deps-bench deps-test ## figures, ratios measured in the same run; times of faults
+	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/bench $(BUILD)/tests/run
 	@BUILD=$(BUILD) $(BUILD)/bench
+	@$(fault_times)
 
 # ---- the page -------------------------------------------------------------
 WEB      := daemon/web

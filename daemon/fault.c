@@ -10,7 +10,7 @@ static const char *const states[N_STATES] = {"idle",    "limp",     "guiding", "
 static const struct fault_entry faults[N_FAULTS] = {
     [FAULT_BUS_LOST] = {"bus_lost", "the serial port is gone, or a servo is missing",
                         "sends nothing; the servos stop by themselves",
-                        "plug it in; armd finds it by itself; then reset", 100},
+                        "plug it in; armd finds it by itself; then reset", 80},
     [FAULT_STALE_SAMPLE] = {"stale_sample", "the servos stopped answering", RAMP,
                             "check power and cable, then reset", 80},
     [FAULT_SERVO_ERROR] = {"servo_error", "a servo reports a hardware error", RAMP,

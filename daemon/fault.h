@@ -50,6 +50,10 @@ struct fault_entry {
 };
 const struct fault_entry *fault_entry(enum fault fault);
 
+/* From that command to rest, at most, with the shipped limits: 2 rad/s at 8 rad/s^2 are 250 ms,
+ * and the servos are some ms behind. */
+enum { FAULT_RAMP_ms = 300 };
+
 static inline uint32_t fault_bit(enum fault fault)
 {
     return 1u << fault;

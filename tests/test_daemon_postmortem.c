@@ -35,6 +35,8 @@ Test(postmortem, the_manual_has_the_table_that_the_code_goes_by)
                  e->cause, e->reaction_ms, e->reaction, e->way_out);
         cr_expect(strstr(manual, row) != NULL, "armd.8 lacks: %s", row);
     }
+    snprintf(row, sizeof(row), "the arm is at rest at most %d ms later", FAULT_RAMP_ms);
+    cr_expect(strstr(manual, row) != NULL, "armd.8 lacks: %s", row);
     free(manual);
 }
 
