@@ -251,13 +251,21 @@ lint: deps-lint ## clang-format, cppcheck, clang-tidy, and a build with clang
 layers: ## who includes whom
 	@tests/layers
 
-# libFuzzer wants clang for everything that is looked into
-fuzz: deps-lint ## every fuzzer for SECONDS each
+# libFuzzer wants clang for everything that is looked into; it begins with what earlier runs found
+CORPUS := build/fuzz/corpus
+fuzz: deps-lint ## every fuzzer for SECONDS each, from the corpora in tests/corpus
 	@$(MAKE) --no-print-directory -j2 CC=clang BUILD=build/fuzz CFLAGS="-O1 -g" \
 	SANITIZE=address,undefined,fuzzer-no-link fuzzers
-	@for f in $(notdir $(FUZZERS)); do echo "--- $$f"; mkdir -p build/fuzz/corpus/$$f; \
+	@for f in $(notdir $(FUZZERS)); do echo "--- $$f"; mkdir -p $(CORPUS)/$$f; \
+	tar -xzf tests/corpus/$$f.tar.gz -C $(CORPUS)/$$f || exit 1; \
 	build/fuzz/$$f -max_total_time=$(SECONDS) -verbosity=0 -close_fd_mask=1 \
-	build/fuzz/corpus/$$f || exit 1; done
+	$(CORPUS)/$$f || exit 1; done
+fuzz-keep: ## what make fuzz found, as little of it as reaches the same, into tests/corpus
+	@for f in $(notdir $(FUZZERS)); do rm -rf build/fuzz/kept; mkdir -p build/fuzz/kept; \
+	build/fuzz/$$f -merge=1 -close_fd_mask=3 build/fuzz/kept $(CORPUS)/$$f || exit 1; \
+	tar -C build/fuzz/kept --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - . | \
+	gzip -9n >tests/corpus/$$f.tar.gz; done; ls -l tests/corpus
+.PHONY: fuzz-keep
 fuzzers: $(FUZZERS)
 $(FUZZERS): $(BUILD)/%: $(BUILD)/tests/%.o $(BUILD)/libarmd.a
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)

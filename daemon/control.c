@@ -46,10 +46,24 @@ static void send_reply(struct service *s, zmsg_t **envelope, bool has_id, int64_
     json_decref(out);
 }
 
+/* A sentence that quotes what is no UTF-8, or was cut within a letter, is told without it. */
+static json_t *sentence(const char *message)
+{
+    char plain[512];
+    json_t *text = json_string(message);
+    if (text)
+        return text;
+    snprintf(plain, sizeof(plain), "%s", message);
+    for (char *at = plain; *at; at++)
+        if (*at & 0x80)
+            *at = '?';
+    return json_string(plain);
+}
+
 static json_t *error_json(const char *code, const char *message)
 {
-    return json_pack("{s:b, s:{s:s, s:s}}", "ok", 0, "error", "code", code, "message",
-                     message);
+    return json_pack("{s:b, s:{s:s, s:o}}", "ok", 0, "error", "code", code, "message",
+                     sentence(message));
 }
 
 bool control_refuse(struct request *r, const char *code, const char *format, ...)

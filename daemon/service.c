@@ -195,7 +195,7 @@ static void prepared(struct service *s, struct job *job)
         s->running = NULL;
 }
 
-static void take_job(struct service *s)
+void service_take_job(struct service *s)
 {
     struct job *job = NULL;
     zsock_recv(s->worker, "p", &job);
@@ -336,7 +336,7 @@ static void take_traces(struct service *s)
         run_account_add(&s->account, s->arm, &trace);
 }
 
-static void drain_loop(struct service *s)
+void service_drain_loop(struct service *s)
 {
     struct loop_event e;
     struct loop_sample sample;
@@ -370,8 +370,8 @@ int service_run(struct service *s)
         if (ready == s->control)
             control_handle(s);
         else if (ready == s->worker)
-            take_job(s);
-        drain_loop(s);
+            service_take_job(s);
+        service_drain_loop(s);
         reload_if_wanted(s);
         end_step(s);
         if (s->ending == ENDING_NOT)
@@ -385,10 +385,10 @@ int service_run(struct service *s)
     zpoller_destroy(&poller);
     watch_leave(&s->watch); /* the arm rests; what follows may take its time */
     while (s->jobs > 0)     /* what the worker still does, it finishes */
-        take_job(s);
-    drain_loop(s);
+        service_take_job(s);
+    service_drain_loop(s);
     keep(s);
     while (s->jobs > 0)
-        take_job(s);
+        service_take_job(s);
     return 0;
 }

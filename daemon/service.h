@@ -68,6 +68,11 @@ int service_open(struct service *s, char *err, size_t err_len);
 int service_run(struct service *s);
 void service_close(struct service *s);
 
+/* What service_run does in turn, besides control_handle: takes a job that the learner is done
+ * with, waiting for it, and all that the loop has to say. */
+void service_take_job(struct service *s);
+void service_drain_loop(struct service *s);
+
 /* A socket of this type at an endpoint; a tcp:// one takes nobody without a key, an ipc:// one
  * the users of control.group.  NULL with a sentence in err. */
 zsock_t *service_bind(const struct config *cfg, int type, const char *endpoint, char *err,

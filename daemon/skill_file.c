@@ -275,6 +275,20 @@ static void read_segments(struct reading *r, struct skill *s, const struct netwo
     }
 }
 
+/* The segments make up the path, none longer than the network's clock. */
+static void check_segments(struct reading *r, const struct skill *s, int longest)
+{
+    int steps = 0;
+    bool is_sound = !r->why;
+    for (int i = 0; i < s->n_segments && is_sound; i++) {
+        const struct skill_segment *g = &s->segments[i];
+        is_sound = g->steps > 0 && g->steps <= longest && g->core >= SKILL_NO_CORE;
+        steps += is_sound ? g->steps : 0;
+    }
+    if (!r->why && (!is_sound || steps != s->path->steps))
+        r->why = "its segments do not make up its path";
+}
+
 static const char *text(const struct safetensors *f, const char *key)
 {
     const char *value = safetensors_meta(f, key);
@@ -299,6 +313,7 @@ static struct skill *read_skill(struct reading *r, const struct network *net,
          sizeof(double));
     read_quality(r, s);
     read_segments(r, s, net, !origin->is_pcm && skill_origin_is_same(origin, own));
+    check_segments(r, s, net->p.steps);
     if (skill_origin_is_same(origin, own))
         read_readouts(r, s, net);
     if (!isfinite(s->learned_s) || !isfinite(s->compute_ms) ||

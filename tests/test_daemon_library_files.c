@@ -161,7 +161,7 @@ Test(library_files, other_weights_or_ideal_ones_learn_the_target_again)
 
 Test(library_files, skills_travel_as_files)
 {
-    char path[128], err[512] = "", foreign[128];
+    char path[128], err[512] = "";
     struct skill *a = lib_teach("a", 1, false);
     snprintf(path, sizeof(path), "%s.exported", lib.folder);
     cr_expect(lt(int, library_export(lib.library, a, "relative", err, sizeof(err)), 0));
@@ -184,29 +184,63 @@ Test(library_files, skills_travel_as_files)
     cr_expect(is_same_bytes(b->path->q_rad, a->path->q_rad,
                             sizeof(double) * 2 * (size_t)(a->path->steps + 1)));
 
-    /* the same with one coordinate of the tip moved by 2 mm: another geometry */
-    struct safetensors *f = safetensors_open(path, err, sizeof(err));
+    unlink(path);
+}
+
+/* The skill "a" in a file of its own, changed, under a new seal, and imported: what is said. */
+static const char *import_changed(void (*change)(struct safetensors *f))
+{
+    static struct library_task task;
+    char path[128], err[512] = "";
     struct tensor tensors[16];
     struct metadata meta[16];
     const char *key;
-    int n_meta = 0, n = safetensors_count(f);
+    int n_meta = 0;
+    snprintf(path, sizeof(path), "%s.changed", lib.folder);
+    cr_assert(library_export(lib.library, skill_find(&lib.store, "a"), path, err,
+                             sizeof(err)) == 0);
+    struct safetensors *f = safetensors_open(path, err, sizeof(err));
+    const int n = safetensors_count(f);
     for (int i = 0; i < n; i++)
         tensors[i] = *safetensors_at(f, i);
     for (int i = 0; (key = safetensors_meta_key(f, i)); i++)
         if (strcmp(key, "checksum") != 0)
             meta[n_meta++] = (struct metadata){key, safetensors_meta(f, key)};
-    snprintf(foreign, sizeof(foreign), "%s.foreign", lib.folder);
-    ((double *)safetensors_find(f, "path.tip_m")->data)[30] += 2e-3;
+    change(f);
     cr_assert(
-        eq(int,
-           safetensors_write_sealed(foreign, tensors, n, meta, n_meta, err, sizeof(err)),
-           0));
+        safetensors_write_sealed(path, tensors, n, meta, n_meta, err, sizeof(err)) == 0);
     safetensors_close(f);
     task = lib_task_of("c");
-    cr_expect(lib_finish(&task, library_import(lib.library, &task, foreign)) == NULL);
-    cr_expect(strstr(task.err, "at 0.10 s the tip is elsewhere") != NULL, "%s", task.err);
+    cr_expect(lib_finish(&task, library_import(lib.library, &task, path)) == NULL);
     unlink(path);
-    unlink(foreign);
+    return task.err;
+}
+
+/* one coordinate by 2 mm: another geometry */
+static void move_tip(struct safetensors *f)
+{
+    ((double *)safetensors_find(f, "path.tip_m")->data)[30] += 2e-3;
+}
+
+static void lengthen_segment(struct safetensors *f)
+{
+    ((int32_t *)safetensors_find(f, "segments.steps")->data)[0]++;
+}
+
+static void name_no_core(struct safetensors *f)
+{
+    ((int32_t *)safetensors_find(f, "segments.core")->data)[0] = -7;
+}
+
+Test(library_files, a_sealed_skill_that_is_not_sound_is_refused)
+{
+    lib_teach("a", 1, false);
+    const char *said = import_changed(move_tip);
+    cr_expect(strstr(said, "at 0.10 s the tip is elsewhere") != NULL, "%s", said);
+    said = import_changed(lengthen_segment);
+    cr_expect(strstr(said, "do not make up its path") != NULL, "%s", said);
+    said = import_changed(name_no_core);
+    cr_expect(strstr(said, "do not make up its path") != NULL, "%s", said);
 }
 
 Test(library_files, one_armd_at_a_time_has_the_folder)

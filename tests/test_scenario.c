@@ -165,6 +165,7 @@ Test(scenario, rubbish_gets_one_sentence_and_changes_nothing)
                                       "{\"cmd\":3}",
                                       "{\"cmd\":\"fly\"}",
                                       "\xff\xfe",
+                                      "{\"\\\xd1\xa1\\\xa1\\",
                                       "[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]"};
     cr_assert(rig_teach_sample(&rig, "wave"));
     for (size_t i = 0; i < sizeof(raw) / sizeof(raw[0]); i++) {
