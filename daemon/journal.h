@@ -25,6 +25,7 @@ enum journal_class {
     JOURNAL_STATE,
     JOURNAL_LINK_UP,
     JOURNAL_LINK_DOWN, /* no arm: the port is gone, or cannot be opened */
+    JOURNAL_SERVOS,    /* they may do something else than armd thinks */
     JOURNAL_GUARD,     /* armguard is not there, or has spoken */
     JOURNAL_SKILL,     /* learned, healed, given up */
     JOURNAL_STORAGE,   /* a file that cannot be read or written */

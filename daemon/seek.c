@@ -41,6 +41,13 @@ static void say_budget(struct service *s, const struct bus *bus)
                     cfg->arm.port, latency_ms);
 }
 
+static void say_doubts(const struct bus *bus)
+{
+    char words[256];
+    if (bus_doubts_firmware(bus, words, sizeof(words)))
+        journal_log(&(struct journal_record){.class = JOURNAL_SERVOS}, "%s", words);
+}
+
 void seek_take_job(struct service *s, struct job *job)
 {
     s->is_opening = false;
@@ -54,6 +61,7 @@ void seek_take_job(struct service *s, struct job *job)
     }
     s->bus_err[0] = '\0';
     say_budget(s, job->bus);
+    say_doubts(job->bus);
     s->has_bus = loop_command(
         s->loop, &(struct loop_command){.type = COMMAND_BUS, .bus = job->bus});
     telemetry_event(s, "link_up", json_pack("{s:s}", "port", s->cfg->arm.port));

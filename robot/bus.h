@@ -123,4 +123,8 @@ int bus_clear_errors(struct bus *b);
 
 struct bus_counters bus_counters(const struct bus *b);
 
+/* Is the servos' firmware another one than the driver was written for, or on a Feetech bus not one
+ * alone?  A sentence in out; false when there is nothing to say.  Of what bus_open has read. */
+bool bus_doubts_firmware(const struct bus *b, char *out, size_t len);
+
 #endif

@@ -70,7 +70,13 @@ static int check_model(struct bus *b, int k, char *err, size_t err_len)
                        "%s: servo id %d is of model %d, which is not known; known: %s",
                        b->p.port, b->p.id[k], dxl_get_u16(bytes),
                        dxl_model_list(known, sizeof(known)));
-    b->dxl.firmware[k] = bytes[DXL_FIRMWARE];
+    b->firmware[k] = bytes[DXL_FIRMWARE];
+    if (b->firmware[k] < DXL_WATCHDOG_FIRMWARE)
+        return bus_say(
+            err, err_len, -EPROTO,
+            "%s: servo id %d has firmware %d; before %d there is no bus watchdog, "
+            "and it would turn on without armd: update it",
+            b->p.port, b->p.id[k], b->firmware[k], DXL_WATCHDOG_FIRMWARE);
     b->dxl.current_A[k] = m->current_A;
     return 0;
 }
@@ -80,7 +86,7 @@ void bus_dxl_learn(struct bus *b)
 {
     uint8_t frame[14 + ARM_MAX_JOINTS];
     for (int k = 0; k < b->p.n; k++)
-        if (b->dxl.firmware[k] < DXL_FAST_FIRMWARE)
+        if (b->firmware[k] < DXL_FAST_FIRMWARE)
             return;
     const int n = dxl_encode_fast_sync_read(FAST_ADDR, FAST_LEN, b->p.id, b->p.n, frame,
                                             sizeof(frame));

@@ -57,7 +57,6 @@ extern const struct bus_ops bus_dxl_ops, bus_sts_ops;
 struct bus_dxl {
     struct dxl_parser parser;
     uint8_t watchdog; /* for register 98 */
-    int firmware[ARM_MAX_JOINTS];
     double load_unit[ARM_MAX_JOINTS];
     double current_A[ARM_MAX_JOINTS];    /* of a step of register 126; 0: it is a load */
     bool has_current[ARM_MAX_JOINTS];    /* the servo can be sent a current */
@@ -88,7 +87,8 @@ struct bus {
     struct link *link;
     struct bus_sample sample;
     struct bus_counters counters;
-    int latency_us; /* of the adapter */
+    int latency_us;               /* of the adapter */
+    int firmware[ARM_MAX_JOINTS]; /* Feetech: 100 major + minor */
     enum bus_mode mode;
     bool is_lost, is_waiting; /* link gone; a request is out */
     bool is_aside;            /* what is asked for this time is no pose */

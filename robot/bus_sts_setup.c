@@ -29,6 +29,7 @@ static int check_model(struct bus *b, int k, char *err, size_t err_len)
     if (rc < 0)
         return bus_say(err, err_len, rc, "%s: servo id %d answers a ping, but no read",
                        b->p.port, b->p.id[k]);
+    b->firmware[k] = 100 * bytes[STS_FIRMWARE_MAJOR] + bytes[STS_FIRMWARE_MINOR];
     const int model = sts_get_u16(bytes + STS_MODEL);
     if (model != STS_MODEL_3215)
         return bus_say(err, err_len, -EPROTO,

@@ -19,7 +19,8 @@ const struct dxl_model *dxl_model_find(int number);
 /* "XL330-M077, XL330-M288, ...", all of them, into out. */
 const char *dxl_model_list(char *out, size_t len);
 
-/* From this firmware on X servos answer Fast Sync Read. */
-enum { DXL_FAST_FIRMWARE = 45 };
+/* From these on X servos have register 98 (e-manual, XM430-W350), are described by the table that
+ * armd has (dxl_table.h), and answer Fast Sync Read. */
+enum { DXL_WATCHDOG_FIRMWARE = 38, DXL_TABLE_FIRMWARE = 45, DXL_FAST_FIRMWARE = 45 };
 
 #endif

@@ -70,7 +70,7 @@ static bool describe_servos(const struct sim *sim, struct servo_params *servos, 
         }
         servos[k] = (struct servo_params){
             .model = m,
-            .firmware = p->firmware,
+            .firmware = p->firmware[p->n_firmware > 1 ? k : 0],
             .id = p->n_ids ? p->id[k] : (uint8_t)(k + 1),
             .baud_code = (uint8_t)code,
             .tau_max_Nm = plant_tau_max_Nm(sim->plant, k),
@@ -131,6 +131,11 @@ static bool equip(struct sim *sim, char *err, size_t err_len)
     if (p->n_models > 1 && p->n_models != sim->n_servos) {
         snprintf(err, err_len, "%s: %d servos are named for %d joints", p->model,
                  p->n_models, sim->n_servos);
+        return false;
+    }
+    if (p->n_firmware > 1 && p->n_firmware != sim->n_servos) {
+        snprintf(err, err_len, "%s: %d firmwares are named for %d joints", p->model,
+                 p->n_firmware, sim->n_servos);
         return false;
     }
     for (int k = 0; k < joints; k++)

@@ -26,8 +26,9 @@ struct sim_params {
     /* of each servo, or of all (1), or what the MJCF file names, or the default (0) */
     int n_models;
     const struct servo_model *servo[ARM_MAX_JOINTS];
-    int firmware; /* 0: the servos' own */
-    int baud_Bd;  /* that the servos are set to, and the host at first */
+    int n_firmware; /* of each servo, or of all (1), or their own (0) */
+    int firmware[ARM_MAX_JOINTS];
+    int baud_Bd; /* that the servos are set to, and the host at first */
     bool has_echo, does_report_crc, is_rest_silent; /* servo_bus.h */
     uint64_t seed;
     bool is_lockstep, has_stand;

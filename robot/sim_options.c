@@ -22,9 +22,8 @@ static const char HELP[] =
     "  --servo MODEL,...  one for all or one for each: xl330-m077, xl330-m288, xc330,\n"
     "                     xl430-w250, xm430-w210, xm430-w350, xm540-w270, sts3215\n"
     "                     (default: what the file names in its custom text \"servo\")\n"
-    "  --firmware N       of all servos (default: what each is delivered with); "
-    "Feetech:\n"
-    "                     100 times major plus minor\n"
+    "  --firmware N,...   one for all servos or one for each (default: what each is\n"
+    "                     delivered with); Feetech: 100 times major plus minor\n"
     "  --protocol NAME    dynamixel (protocol 2.0) or feetech (STS); the default is what "
     "the\n"
     "                     servos speak\n"
@@ -120,6 +119,21 @@ static bool parse_servos(const char *text, struct sim_params *p)
     return strlen(text) < sizeof(copy);
 }
 
+static bool parse_firmware(const char *text, struct sim_params *p)
+{
+    char copy[128];
+    snprintf(copy, sizeof(copy), "%s", text);
+    char *rest = copy;
+    p->n_firmware = 0;
+    for (char *item; (item = strsep(&rest, ","));) {
+        long value;
+        if (p->n_firmware == ARM_MAX_JOINTS || !parse_long(item, 1, 9999, &value))
+            return false;
+        p->firmware[p->n_firmware++] = (int)value;
+    }
+    return strlen(text) < sizeof(copy);
+}
+
 static bool parse_fault(const char *text, struct sim_options *o)
 {
     struct sim_params *p = &o->sim;
@@ -149,8 +163,7 @@ static bool parse_option(int letter, const char *text, struct sim_options *o)
     case 'S':
         return parse_servos(text, &o->sim);
     case 'F':
-        o->sim.firmware = parse_long(text, 1, 9999, &value) ? (int)value : 0;
-        return value;
+        return parse_firmware(text, &o->sim);
     case 'E':
         o->sim.does_report_crc = !strcmp(text, "reply");
         return o->sim.does_report_crc || !strcmp(text, "silent");

@@ -19,7 +19,8 @@ static void start(struct chain *c, int firmware)
     const struct sim_params sim = {.model = model,
                                    .n_models = 1,
                                    .servo = {servo_model_find("xm430-w350")},
-                                   .firmware = firmware,
+                                   .n_firmware = 1,
+                                   .firmware = {firmware},
                                    .baud_Bd = BAUD_Bd,
                                    .seed = 5};
     struct bus_params bus = {.baud_Bd = BAUD_Bd, .watchdog_ms = 80};

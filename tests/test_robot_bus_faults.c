@@ -111,6 +111,14 @@ Test(robot_bus_faults, impossible_parameters_are_refused_before_the_port_is_touc
     cr_expect(eq(int, peer.n_writes, 0));
 }
 
+Test(robot_bus_faults, a_servo_that_cannot_stop_by_itself_is_refused)
+{
+    peer_set(&peer, 1, DXL_FIRMWARE, 1, 37);
+    expect_refusal(EPROTO,
+                   "servo id 2 has firmware 37; before 38 there is no bus watchdog, "
+                   "and it would turn on without armd: update it");
+}
+
 Test(robot_bus_faults, a_chain_told_to_be_quiet_is_made_to_answer)
 {
     peer_set(&peer, 0, DXL_STATUS_RETURN_LEVEL, 1, 0);
