@@ -86,6 +86,7 @@ static bool take_reply(struct bus *b, const struct bus_answer *a)
 /* Returns how many samples that makes: 1, or 0 for a set that holds no pose. */
 static int complete(struct bus *b, int64_t now_ns)
 {
+    b->heard_ns = now_ns;
     if (!b->is_aside)
         b->sample.t_ns = now_ns;
     b->counters.round_trip_us = (uint32_t)((now_ns - b->sent_ns) / 1000);
@@ -152,7 +153,7 @@ static int send_cycle(struct bus *b, int64_t now_ns, const float *want)
     if (b->is_lost || take_input(b, now_ns) < 0)
         return -EIO;
     count_missing(b);
-    b->had_gap |= is_gap(b, b->sent_ns, now_ns) || is_gap(b, b->sample.t_ns, now_ns);
+    b->had_gap |= is_gap(b, b->sent_ns, now_ns) || is_gap(b, b->heard_ns, now_ns);
     int n = b->ops->put_goals(b, now_ns, want, out, BUS_SEND_CAP);
     n += b->ops->put_request(b, out + n, BUS_SEND_CAP - n);
     b->counters.cycles++;

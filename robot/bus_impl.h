@@ -90,12 +90,12 @@ struct bus {
     int latency_us;               /* of the adapter */
     int firmware[ARM_MAX_JOINTS]; /* Feetech: 100 major + minor */
     enum bus_mode mode;
-    bool is_lost, is_waiting; /* link gone; a request is out */
-    bool is_aside;            /* what is asked for this time is no pose */
-    bool is_torque_on;        /* as asked for */
-    bool had_gap;             /* nothing complete came for half the watchdog's time */
-    bool must_rearm;          /* a servo may refuse goals: say what makes it listen */
-    int64_t sent_ns;
+    bool is_lost, is_waiting;  /* link gone; a request is out */
+    bool is_aside;             /* what is asked for this time is no pose */
+    bool is_torque_on;         /* as asked for */
+    bool had_gap;              /* nothing complete came for half the watchdog's time */
+    bool must_rearm;           /* a servo may refuse goals: say what makes it listen */
+    int64_t sent_ns, heard_ns; /* the last request; the last complete set of replies */
     uint32_t seen; /* bit k: servo k is in the set of replies being collected */
     int last;      /* its latest servo, -1 at its start */
     union {

@@ -143,7 +143,7 @@ struct bus *bus_open(const struct bus_params *p, char *err, size_t err_len)
         goto fail;
     }
     bus_forget_replies(b);
-    b->sample.t_ns = b->sent_ns = bus_now_us() * 1000;
+    b->sample.t_ns = b->sent_ns = b->heard_ns = bus_now_us() * 1000;
     return b;
 
 fail:
