@@ -145,8 +145,9 @@ static void reset(struct loop *l, int64_t now_ns)
             l->faults = 0;
             l->relief_joint = -1;
             hold_here(l);
-            loop_watch_begin(
-                l); /* what was seen before the reset is not held against it */
+            /* what was seen before the reset is not held against it */
+            loop_watch_begin(l);
+            l->lost_in_second = 0;
             loop_motion_set_state(l, l->mode == BUS_VELOCITY ? STATE_IDLE : STATE_LIMP,
                                   now_ns);
         }
