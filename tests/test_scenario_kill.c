@@ -17,7 +17,7 @@
 
 #include "tests/support_motion.h"
 
-enum { REST_ms = 150 };
+enum { REST_ms = 150, TRIES = 5 };
 static const double FAST = 0.95; /* of the limit: the rest is what servos do not follow */
 
 #define GUARD    "s|^  on_exit:.*|  guard: @/guard|;"
@@ -74,11 +74,32 @@ static json_t *row(const double *x)
     return array;
 }
 
+/* Waits until the arm moves no more, and leaves the fault that ended it, if one did: a machine that
+ * stalled stops the arm, as it should.  True when there was none. */
+static bool has_come_to_idle(void)
+{
+    char state[16] = "";
+    for (int i = 0; i < 1000 && strcmp(state, "idle") && strcmp(state, "fault"); i++) {
+        json_t *status = rig_request(&rig, "{s:s}", "cmd", "status");
+        snprintf(state, sizeof(state), "%s",
+                 json_string_value(json_object_get(status, "state")));
+        json_decref(status);
+        zclock_sleep(10);
+    }
+    for (int i = 0; i < 400 && !rig_ok(&rig, "{s:s}", "cmd", "reset"); i++)
+        zclock_sleep(20);
+    return strcmp(state, "idle") == 0;
+}
+
 static void go_to(const double *q_rad)
 {
-    cr_assert(rig_ok(&rig, "{s:s, s:o}", "cmd", "move", "q_rad", row(q_rad)));
-    json_decref(rig_wait_event(&rig, "move_done"));
-    cr_assert(rig_wait_state(&rig, "idle"));
+    bool is_there = false;
+    for (int i = 0; i < TRIES && !is_there; i++) {
+        const bool is_sent =
+            rig_ok(&rig, "{s:s, s:o}", "cmd", "move", "q_rad", row(q_rad));
+        is_there = has_come_to_idle() && is_sent;
+    }
+    cr_assert(is_there, "it does not get to where it sets out from");
 }
 
 /* how near its slowest joint is to its limit: 1 is there */
@@ -90,24 +111,22 @@ static double share_of_limit(const struct motion *m)
     return least;
 }
 
-/* All joints at their limit; the moment at which they were. */
-static struct motion reach_the_limit(const double *from_rad)
+/* All joints to their limit: the moment at which they are there. */
+static bool reach_the_limit(const double *from_rad, struct motion *m)
 {
-    double v[ARM_MAX_JOINTS], best = 0;
-    struct motion m = {0};
+    double v[ARM_MAX_JOINTS];
     for (int k = 0; k < rig.cfg.arm.n_joints; k++)
         v[k] = copysign(rig.cfg.arm.joints[k].v_max_rad_s, -from_rad[k]);
     for (int i = 0; i < 100; i++) {
-        if (i % 10 == 0)
-            cr_assert(rig_ok(&rig, "{s:s, s:o}", "cmd", "jog", "dq_rad_s", row(v)));
-        m = motion_now(&rig);
-        best = fmax(best, share_of_limit(&m));
-        if (share_of_limit(&m) >= FAST)
-            return m;
+        if (i % 10 == 0 && !rig_ok(&rig, "{s:s, s:o}", "cmd", "jog", "dq_rad_s", row(v)))
+            break;
+        *m = motion_now(&rig);
+        if (share_of_limit(m) >= FAST)
+            return true;
         zclock_sleep(5);
     }
-    cr_assert(false, "the slowest joint gets to %.3f of its limit", best);
-    return m;
+    has_come_to_idle();
+    return false;
 }
 
 static void expect_fault(const char *name)
@@ -129,8 +148,7 @@ static void expect_nothing_moves_until_reset(void)
         lt(dbl, motion_fastest(&rig, woken_s, motion_now(&rig).t_s + 0.3, NULL), 0.05),
         "it goes on");
     const double reset_s = motion_now(&rig).t_s;
-    for (int i = 0; i < 400 && !rig_ok(&rig, "{s:s}", "cmd", "reset"); i++)
-        zclock_sleep(20);
+    cr_expect(not(has_come_to_idle()));
     cr_assert(rig_wait_state(&rig, "idle"), "reset does not leave the fault");
     cr_expect(
         lt(dbl, motion_fastest(&rig, reset_s, motion_now(&rig).t_s + 0.2, NULL), 0.05),
@@ -150,10 +168,15 @@ ParameterizedTest(int *number, scenario_kill, every_joint_rests_in_time, .fini =
                   .timeout = 60)
 {
     const struct kill_case *c = &cases[*number];
+    struct motion before = {0};
+    bool is_fast = false;
     double moved_s;
     rig_start_config(&rig, c->conf, c->edit);
-    go_to(c->from_rad);
-    const struct motion before = reach_the_limit(c->from_rad);
+    for (int i = 0; i < TRIES && !is_fast; i++) {
+        go_to(c->from_rad);
+        is_fast = reach_the_limit(c->from_rad, &before);
+    }
+    cr_assert(is_fast, "at %.3f of the limit", share_of_limit(&before));
     kill(rig.armd, c->signal);
     const struct motion after = motion_now(&rig);
     motion_fastest(&rig, before.t_s, after.t_s + 0.5, &moved_s);
