@@ -64,6 +64,12 @@ bool rig_teach_sample(struct rig *r, const char *name);
 /* Runs a program to its end: exit status; its stderr (cut to len) in err. */
 int rig_run(char *err, size_t len, const char *program, ...);
 
+/* A shell's command: exit status; its stdout (cut to len) in out. */
+int rig_shell(char *out, size_t len, const char *command);
+
+/* "code" or "message" of the error in a reply, which it releases; "" when there is none.  Static. */
+const char *rig_refusal(json_t *reply, const char *key);
+
 /* Path of a program of this build; static. */
 const char *rig_program(const char *name);
 

@@ -149,12 +149,7 @@ Test(scenario, a_move_ends_where_it_was_sent)
 
 static const char *error_code(json_t *reply)
 {
-    static char code[64];
-    json_t *error = json_object_get(reply, "error");
-    const char *text = json_string_value(json_object_get(error, "code"));
-    snprintf(code, sizeof(code), "%s", text ? text : "");
-    json_decref(reply);
-    return code;
+    return rig_refusal(reply, "code");
 }
 
 Test(scenario, rubbish_gets_one_sentence_and_changes_nothing)

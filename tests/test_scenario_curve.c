@@ -33,11 +33,7 @@ static int shell(const char *format, ...)
              "armctl=$(realpath %s); armd=$(realpath %s); cd %s && { %s\n} 2>&1",
              getenv("ARMD_BUILD") ? getenv("ARMD_BUILD") : "build",
              getenv("ARMD_BUILD") ? getenv("ARMD_BUILD") : "build", rig.folder, words);
-    FILE *pipe = popen(command, "r");
-    cr_assert(pipe != NULL);
-    output[fread(output, 1, OUTPUT_LEN - 1, pipe)] = 0;
-    int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return rig_shell(output, OUTPUT_LEN, command);
 }
 
 static int free_port(void)

@@ -130,13 +130,8 @@ static bool guide(bool is_on)
 /* Code of the error in a reply to {cmd, on}; "" when it says ok. */
 static const char *refusal(const char *cmd, bool is_on)
 {
-    static char code[64];
-    json_t *reply = rig_request(&rig, "{s:s, s:b}", "cmd", cmd, "on", (int)is_on);
-    const char *is =
-        json_string_value(json_object_get(json_object_get(reply, "error"), "code"));
-    snprintf(code, sizeof(code), "%s", is ? is : "");
-    json_decref(reply);
-    return code;
+    return rig_refusal(rig_request(&rig, "{s:s, s:b}", "cmd", cmd, "on", (int)is_on),
+                       "code");
 }
 
 Test(scenario_guide, the_arm_floats_learns_what_the_hand_showed_and_does_it)

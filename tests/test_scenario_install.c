@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/support_rig.h"
 
 enum { OUTPUT_LEN = 1 << 16, COMMAND_LEN = 1024 };
 
@@ -21,12 +22,7 @@ static int shell(char *output, const char *format, ...)
     va_start(args, format);
     vsnprintf(command, sizeof(command), format, args);
     va_end(args);
-    FILE *pipe = popen(command, "r");
-    cr_assert(pipe != NULL);
-    size_t n = fread(output, 1, OUTPUT_LEN - 1, pipe);
-    output[n] = '\0';
-    int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return rig_shell(output, OUTPUT_LEN, command);
 }
 
 static bool has_tool(const char *name)

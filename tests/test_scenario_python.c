@@ -35,11 +35,7 @@ static int python(const char *arguments)
              "EXAMPLE=$PWD/daemon/circle.py AT=ipc://%s/control; "
              "cd %s && /usr/bin/python3 %s 2>&1",
              rig.folder, rig.folder, arguments);
-    FILE *pipe = popen(command, "r");
-    cr_assert(pipe != NULL);
-    output[fread(output, 1, OUTPUT_LEN - 1, pipe)] = 0;
-    int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return rig_shell(output, OUTPUT_LEN, command);
 }
 
 /* The same, and once more when the machine stalled and armd stopped the arm, as it should. */

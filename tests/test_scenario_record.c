@@ -30,11 +30,7 @@ static int shell(const char *words)
     char command[2048];
     snprintf(command, sizeof(command), "R=%s; C='%s -e ipc://%s/control'; { %s\n} 2>&1",
              rig.folder, rig_program("armctl"), rig.folder, words);
-    FILE *pipe = popen(command, "r");
-    cr_assert(pipe != NULL);
-    output[fread(output, 1, OUTPUT_LEN - 1, pipe)] = 0;
-    int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return rig_shell(output, OUTPUT_LEN, command);
 }
 
 static void record_a_run(void)

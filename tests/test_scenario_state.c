@@ -105,15 +105,9 @@ static bool has_skill(const char *name)
     return is_there;
 }
 
-/* message of the error, "" when there is none; static */
 static const char *message_of(json_t *reply)
 {
-    static char text[1024];
-    const char *m =
-        json_string_value(json_object_get(json_object_get(reply, "error"), "message"));
-    snprintf(text, sizeof(text), "%s", m ? m : "");
-    json_decref(reply);
-    return text;
+    return rig_refusal(reply, "message");
 }
 
 /* a short skill, some 1 s long; NULL when armd said ok, else why not */

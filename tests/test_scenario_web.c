@@ -54,12 +54,7 @@ static bool is_ok(json_t *reply)
 
 static const char *code_of(json_t *reply)
 {
-    static char code[64];
-    const char *text =
-        json_string_value(json_object_get(json_object_get(reply, "error"), "code"));
-    snprintf(code, sizeof(code), "%s", text ? text : "");
-    json_decref(reply);
-    return code;
+    return rig_refusal(reply, "code");
 }
 
 static bool shows(struct ws *ws, const char *token)
