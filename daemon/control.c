@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "daemon/curve.h"
 #include "daemon/telemetry.h"
 
 enum { ANSWERS = 1024, STOP_MAX_B = 256, CLIENT_PER_s = 500, ALL_PER_s = 2000 };
@@ -236,8 +237,17 @@ static bool looks_like_stop(const char *text, size_t len)
                                 memmem(text, len, "\"estop\"", 7) != NULL);
 }
 
-static bool answer(struct request *r, const char *text, size_t len)
+/* Over tcp a key lets a connection in, and may be taken back while it is open. */
+static bool has_key(const struct service *s, zframe_t *body)
 {
+    return !curve_is_needed(s->cfg->control.endpoint) ||
+           curve_guard_knows(s->guard, body);
+}
+
+static bool answer(struct request *r, zframe_t *body)
+{
+    const char *text = (const char *)zframe_data(body);
+    const size_t len = zframe_size(body);
     json_error_t where;
     zframe_t *who = zmsg_first(r->envelope);
     if (!looks_like_stop(text, len) &&
@@ -256,6 +266,8 @@ static bool answer(struct request *r, const char *text, size_t len)
     json_t *id = json_object_get(r->in, "id");
     r->has_id = json_is_integer(id);
     r->id = json_integer_value(id);
+    if (!has_key(r->s, body))
+        return control_refuse(r, "key", "the key of this connection was taken back");
     if (!read_client(r))
         return false;
     return was_answered(r, text, len) || dispatch(r);
@@ -271,7 +283,7 @@ void control_handle(struct service *s)
     }
     zmsg_remove(message, body); /* the frames in front lead back to the client */
     struct request r = {.s = s, .envelope = message, .out = json_pack("{s:b}", "ok", 1)};
-    answer(&r, (const char *)zframe_data(body), zframe_size(body));
+    answer(&r, body);
     control_finish(&r);
     json_decref(r.in);
     zframe_destroy(&body);

@@ -112,14 +112,45 @@ int curve_check(const char *secret, const char *allow, char *err, size_t err_len
     return -ENOTDIR;
 }
 
-zactor_t *curve_guard(const char *allow)
+struct curve_guard {
+    zactor_t *auth;        /* has a store of its own, in its thread */
+    zcertstore_t *allowed; /* looks at the folder with every question */
+    char folder[PATH_LEN];
+};
+
+struct curve_guard *curve_guard_open(const char *allow)
 {
-    zactor_t *auth = zactor_new(zauth, NULL);
-    if (!auth)
+    struct curve_guard *g = calloc(1, sizeof(*g));
+    if (!g)
         return NULL;
-    zstr_sendx(auth, "CURVE", allow, NULL);
-    zsock_wait(auth);
-    return auth;
+    snprintf(g->folder, sizeof(g->folder), "%s", allow);
+    g->allowed = zcertstore_new(allow);
+    g->auth = zactor_new(zauth, NULL);
+    if (!g->allowed || !g->auth) {
+        curve_guard_close(g);
+        return NULL;
+    }
+    zstr_sendx(g->auth, "CURVE", allow, NULL);
+    zsock_wait(g->auth);
+    return g;
+}
+
+void curve_guard_close(struct curve_guard *g)
+{
+    if (!g)
+        return;
+    zactor_destroy(&g->auth);
+    zcertstore_destroy(&g->allowed);
+    free(g);
+}
+
+bool curve_guard_knows(struct curve_guard *g, zframe_t *frame)
+{
+    const char *key =
+        zframe_meta(frame, "User-Id"); /* zauth says the client's public key */
+    return key &&
+           access(g->folder, R_OK | X_OK) == 0 && /* else the store stays as it was */
+           zcertstore_lookup(g->allowed, key) != NULL;
 }
 
 int curve_serve(zsock_t *sock, const char *secret, char *err, size_t err_len)

@@ -59,7 +59,7 @@ int service_open(struct service *s, char *err, size_t err_len)
     const struct config *cfg = s->cfg;
     bool is_guarded = curve_is_needed(cfg->control.endpoint) ||
                       curve_is_needed(cfg->telemetry.endpoint);
-    if (is_guarded && !(s->guard = curve_guard(cfg->control.allow))) {
+    if (is_guarded && !(s->guard = curve_guard_open(cfg->control.allow))) {
         snprintf(err, err_len, "out of memory");
         return -ENOMEM;
     }
@@ -79,7 +79,7 @@ void service_close(struct service *s)
         skill_remove(&s->skills, s->skills.skills[i]);
     zsock_destroy(&s->control);
     zsock_destroy(&s->telemetry);
-    zactor_destroy(&s->guard); /* after the sockets that ask it */
+    curve_guard_close(s->guard); /* after the sockets that ask it */
     zlist_destroy(&s->resets);
     control_close(s->clients);
     guide_close(s);

@@ -23,6 +23,7 @@
 #include "daemon/watch.h"
 #include "daemon/worker.h"
 
+struct curve_guard;
 struct clients; /* what control.c remembers of them */
 struct pending; /* a request whose reply has to wait */
 
@@ -49,8 +50,8 @@ struct service {
     int64_t retry_ns;               /* when to try the port again */
     char bus_err[256];              /* why the port cannot be opened */
     struct clients *clients;
-    zactor_t *guard; /* knows the clients' keys; NULL when no endpoint is tcp:// */
-    zlist_t *resets; /* struct pending waiting for the loop's word */
+    struct curve_guard *guard; /* knows the clients' keys; NULL: no endpoint is tcp:// */
+    zlist_t *resets;           /* struct pending waiting for the loop's word */
     struct mode_change change; /* of the servos, in progress */
     struct guide guide;
     struct loop_timing timing;

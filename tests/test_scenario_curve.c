@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/curve.h"
 #include "tests/support_rig.h"
 
 enum { OUTPUT_LEN = 1 << 16, OK = 0, UNAVAILABLE = 69 };
@@ -137,6 +138,47 @@ Test(scenario_curve, keys_are_allowed_and_taken_back_while_armd_runs)
     cr_assert(eq(int, shell("rm allow/friend"), 0));
     cr_expect(eq(int, ask("friend/curve.cert_secret", "server/curve.cert", "hello"),
                  UNAVAILABLE));
+}
+
+/* What a request on this connection is refused with, "" when it is not. */
+static const char *refusal(zsock_t *sock, const char *request)
+{
+    static char code[32];
+    zstr_send(sock, request);
+    char *reply = zstr_recv(sock);
+    cr_assert(ne(ptr, reply, NULL), "no answer to %s", request);
+    json_t *out = json_loads(reply, 0, NULL), *error = json_object_get(out, "error");
+    snprintf(code, sizeof(code), "%s",
+             error ? json_string_value(json_object_get(error, "code")) : "");
+    json_decref(out);
+    zstr_free(&reply);
+    return code;
+}
+
+Test(scenario_curve, a_key_that_was_taken_back_asks_nothing_more)
+{
+    char err[256], secret[128], server[128];
+    snprintf(secret, sizeof(secret), "%s/friend/curve.cert_secret", rig.folder);
+    snprintf(server, sizeof(server), "%s/server/curve.cert", rig.folder);
+    await_friend();
+    zsock_t *open = zsock_new(ZMQ_DEALER); /* one connection all the while */
+    zsock_set_linger(open, 0);
+    zsock_set_rcvtimeo(open, 20000);
+    cr_assert(eq(int, curve_join(open, secret, server, err, sizeof(err)), 0), "%s", err);
+    zsock_connect(open, "tcp://127.0.0.1:%d", port[0]);
+    cr_expect(eq(str, (char *)refusal(open, "{\"cmd\":\"hello\"}"), ""));
+    cr_assert(
+        eq(int, shell("cp stranger/curve.cert allow/stranger && rm allow/friend"), 0));
+    cr_expect(eq(str, (char *)refusal(open, "{\"cmd\":\"status\"}"), "key"));
+    cr_expect(eq(str, (char *)refusal(open, "{\"cmd\":\"estop\"}"), "key"));
+    cr_expect(
+        eq(int, ask("stranger/curve.cert_secret", "server/curve.cert", "status"), OK));
+    cr_expect(eq(ptr, strstr(output, "ESTOP"), NULL), "%s", output);
+    cr_assert(eq(int, shell("cp friend/curve.cert allow/friend"), 0));
+    cr_expect(eq(str, (char *)refusal(open, "{\"cmd\":\"status\"}"), ""));
+    cr_assert(eq(int, shell("rm -r allow"), 0));
+    cr_expect(eq(str, (char *)refusal(open, "{\"cmd\":\"status\"}"), "key"));
+    zsock_destroy(&open);
 }
 
 Test(scenario_curve, a_secret_is_its_owners_alone)
