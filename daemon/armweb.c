@@ -134,6 +134,17 @@ static int serve(const struct config *cfg, const struct web_files *files,
     return EX_OK;
 }
 
+/* armweb has no key that armd would know it by */
+static int check_endpoints(const struct config *cfg)
+{
+    if (!curve_is_needed(cfg->control.endpoint) &&
+        !curve_is_needed(cfg->telemetry.endpoint))
+        return EX_OK;
+    return fail(EX_CONFIG,
+                "control.endpoint, telemetry.endpoint: armweb has no CURVE key "
+                "for tcp://; both have to be ipc://, on armd's machine");
+}
+
 /* everything that can be wrong is read before the port is opened */
 static int prepare_and_serve(const struct config *cfg)
 {
@@ -141,10 +152,6 @@ static int prepare_and_serve(const struct config *cfg)
          pages[2 * CONFIG_PATH_LEN];
     struct web_files files = {NULL, 0};
     int rc = EX_OK;
-    if (curve_is_needed(cfg->control.endpoint) ||
-        curve_is_needed(cfg->telemetry.endpoint))
-        return fail(EX_CONFIG,
-                    "control.endpoint, telemetry.endpoint: armweb wants ipc://");
     char *arm = web_arm_json(cfg->arm.model, err, sizeof(err));
     if (!arm)
         return fail(EX_NOINPUT, err);
@@ -229,6 +236,8 @@ int main(int argc, char **argv)
     if (rc >= 0)
         return rc;
     rc = config_read(&cfg, o.config);
+    if (rc == EX_OK)
+        rc = check_endpoints(&cfg);
     if (rc != EX_OK || o.is_check)
         return rc;
     override(&cfg, &o);

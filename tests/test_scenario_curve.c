@@ -181,6 +181,13 @@ Test(scenario_curve, a_key_that_was_taken_back_asks_nothing_more)
     zsock_destroy(&open);
 }
 
+Test(scenario_curve, armweb_which_has_no_key_says_so)
+{
+    cr_expect(eq(int, shell("$armd/armweb -c armd.yaml --check"), 78), "%s", output);
+    cr_expect(ne(ptr, strstr(output, "armweb has no CURVE key for tcp://"), NULL), "%s",
+              output);
+}
+
 Test(scenario_curve, a_secret_is_its_owners_alone)
 {
     struct stat st;
