@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "daemon/skill_file.h"
-#include "snn/safetensors.h"
 #include "snn/weights.h"
+#include "tests/fuzz_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -50,26 +50,6 @@ static void try_file(const char *path, const struct network *net,
     skill_destroy(s);
 }
 
-/* The same tensors and metadata, sealed. */
-static void seal_again(const char *path, const uint8_t *data, size_t size)
-{
-    enum { MAX = 256 };
-    static struct tensor tensors[MAX];
-    static struct metadata meta[MAX];
-    char err[512];
-    int n = 0, n_meta = 0;
-    struct safetensors *f = safetensors_parse("fuzz", data, size, err, sizeof(err));
-    for (; f && n < MAX && n < safetensors_count(f); n++)
-        tensors[n] = *safetensors_at(f, n);
-    const char *key;
-    for (int i = 0; f && n_meta < MAX && (key = safetensors_meta_key(f, i)); i++)
-        if (strcmp(key, "checksum") != 0)
-            meta[n_meta++] = (struct metadata){key, safetensors_meta(f, key)};
-    if (f)
-        safetensors_write_sealed(path, tensors, n, meta, n_meta, err, sizeof(err));
-    safetensors_close(f);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct network *net;
@@ -85,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FILE *out = fopen(path, "w");
     expect(out && fwrite(data, 1, size, out) == size && fclose(out) == 0);
     try_file(path, net, &own);
-    seal_again(path, data, size);
+    fuzz_seal_again(path, data, size);
     try_file(path, net, &own);
     unlink(path);
     return 0;
