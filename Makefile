@@ -229,14 +229,16 @@ $(BUILD)/web/index.html: $(WEB_SRC) $(WEB_NPM)/node_modules
 deps-web: # a node of one's own is good enough
 	$(call install_missing,$(DEPS) $(filter-out $(if $(shell command -v node),nodejs) \
 	$(if $(shell command -v npm),npm),$(DEPS_WEB)))
-test-web: deps-web ## the page: its parts, and the whole of it in a browser, on the real programs
+web-ready: deps-web ## can a browser and what the page's tests need be had here?
 	@$(MAKE) --no-print-directory -s -j2 all web
 	@mkdir -p $(BUILD)/web-tests
 	@cp tests/web/package.json tests/web/package-lock.json $(BUILD)/web-tests/
 	@cd $(BUILD)/web-tests && { [ node_modules -nt package-lock.json ] || \
 	npm ci --ignore-scripts --no-audit --no-fund --silent; }
+	@ARMD_BUILD=$(abspath $(BUILD)) node tests/web/probe.js
+test-web: web-ready ## the page: its parts, and the whole of it in a browser, on the real programs
 	@ARMD_BUILD=$(abspath $(BUILD)) tests/web/run
-.PHONY: web deps-web test-web
+.PHONY: web deps-web web-ready test-web
 
 # ---- quality --------------------------------------------------------------
 lint: deps-lint ## clang-format, cppcheck, clang-tidy, and a build with clang

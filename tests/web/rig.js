@@ -2,6 +2,7 @@
  * folder of their own.  Everything ends with stop(). */
 import { spawn, execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, openSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -29,23 +30,31 @@ export function politeBrowser() {
   return script;
 }
 
-/* the shipped configuration for four joints, in the folder */
-function configure(run) {
-  const text = readFileSync(join(root, "config/sim.yaml"), "utf8")
+/* a shipped configuration, in the folder; the network for four joints where it says two */
+function configure(run, conf) {
+  let text = readFileSync(join(root, `config/${conf}.yaml`), "utf8")
     .replaceAll("/run/armd", run).replaceAll("/var/lib/armd", join(run, "state"))
-    .replaceAll("arms/scorbot", join(root, "config/arms/scorbot"))
-    .replaceAll("weights/generic-2j", join(root, "config/weights/generic-4j"))
+    .replaceAll("model: arms", `model: ${join(root, "config/arms")}`)
+    .replaceAll("weights/generic-2j", "weights/generic-4j")
+    .replaceAll("weights: weights", `weights: ${join(root, "config/weights")}`)
     .replace("track: velocity", "track: target")
     .replace("position_gain_per_s: 2.0", "position_gain_per_s: 20")
     .replace(/^safety:.*$/m, "safety:\n  bridge_cycles: 200");
+  if (!text.includes(`${run}/control`))
+    text = text.replace(/^control:/m, `control:\n  endpoint: "ipc://${run}/control"`) +
+      `\ntelemetry: {endpoint: "ipc://${run}/telemetry"}\nstate_dir: ${run}/state\n`;
+  if (!text.includes("bridge_cycles")) text += "safety: {bridge_cycles: 200}\n";
   writeFileSync(join(run, "armd.yaml"), text);
 }
 
 export class Rig {
-  constructor() {
+  /** conf: of config/; arm, ids: of armsim */
+  constructor({ conf = "sim", arm = "scorbot", ids = null } = {}) {
     this.run = mkdtempSync(join(tmpdir(), "armd-web."));
     this.processes = {};
-    configure(this.run);
+    this.sim = ["--model", join(root, `config/arms/${arm}.xml`), "--link", join(this.run, "arm0"),
+      "--control", join(this.run, "sim"), "--lockstep", ...(ids ? ["--ids", ids] : [])];
+    configure(this.run, conf);
   }
 
   start(name, ...args) {
@@ -86,14 +95,22 @@ export class Rig {
     return readFileSync(file, "utf8").trim().split("\n").map((line) => JSON.parse(line));
   }
 
+  /** one line to the simulated arm; its answer */
+  tellSim(line) {
+    return new Promise((go, fail) => {
+      const socket = connect(join(this.run, "sim"), () => socket.write(`${line}\n`));
+      socket.on("data", (data) => (socket.end(), go(JSON.parse(data))));
+      socket.on("error", fail);
+    });
+  }
+
   startArmd() {
     this.start("armd", "-c", join(this.run, "armd.yaml"));
     return until("armd and its arm", () => this.ask("status").state === "idle");
   }
 
   async startAll() {
-    this.start("armsim", "--model", join(root, "config/arms/scorbot.xml"),
-      "--link", join(this.run, "arm0"), "--lockstep");
+    this.start("armsim", ...this.sim);
     await this.startArmd();
     await this.startWeb();
   }
