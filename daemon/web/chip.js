@@ -1,6 +1,7 @@
 /* chip.js - the core of the skill that is shown: every pixel a block of cells, shaded by what
  * they hold, in the accent where the last teaching rewrote them. */
 import { colour, onColours } from "./colours.js";
+import { setText } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 const rgb = (name) => colour(name).match(/[\d.]+/g).slice(0, 3).map(Number);
@@ -61,8 +62,8 @@ export function showFigures(list, figures) {
       row.append(document.createElement("dt"), document.createElement("dd"));
       list.append(row);
     }
-    row.firstChild.textContent = term;
-    if (row.lastChild.textContent !== String(figure)) row.lastChild.textContent = figure;
+    setText(row.firstChild, term);
+    setText(row.lastChild, figure);
   });
   while (list.children.length > figures.length) list.lastChild.remove();
 }

@@ -2,6 +2,7 @@
  * those asked for and those measured. */
 import { begin } from "./canvas.js";
 import { colour, onColours } from "./colours.js";
+import { setText } from "./text.js";
 import uPlot from "./vendor/uPlot.esm.js";
 
 const $ = (id) => document.getElementById(id);
@@ -20,7 +21,7 @@ function paintRaster({ raster, info }) {
     ctx.fillText("silent until a skill runs", width / 2, height / 2);
   }
   const rate = raster.rate_Hz(info?.tick_ms ?? 10);
-  $("mind-rate").textContent = rate ? `${rate.toFixed(1)} Hz a neuron` : "";
+  setText($("mind-rate"), rate ? `${rate.toFixed(1)} Hz a neuron` : "");
 }
 
 /* all joints on one scale, rad/s; at least so wide that noise looks small */

@@ -1,4 +1,6 @@
 /* servos.js - every joint: angle, load, temperature, and what its servo complains of. */
+import { setText as set } from "./text.js";
+
 const $ = (id) => document.getElementById(id);
 const HOT_C = 65;
 
@@ -10,8 +12,6 @@ function row(table, j) {
   for (let k = 0; k < 3; k++) tr.insertCell();
   return tr;
 }
-
-const set = (cell, text) => cell.textContent !== text && (cell.textContent = text);
 
 function show({ now, arm, status }) {
   if (!now || !arm) return;

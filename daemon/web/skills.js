@@ -28,6 +28,7 @@ function element(tag, { text, ...properties } = {}, ...children) {
 
 export class Skills {
   #open = null; /* whose rename and forget are shown */
+  #shown = "";  /* what the list was made of: made again it would take away what is typed in it */
 
   constructor(store, model, actions) {
     Object.assign(this, { store, model, actions });
@@ -39,6 +40,13 @@ export class Skills {
   #list() {
     const { skills, chosen } = this.store.state;
     const list = $("skills");
+    const shown = JSON.stringify([chosen, this.#open, skills.map((s) => [s.name, s.duration_s, s.tip_rmse_mm])]);
+    if (shown === this.#shown) {
+      this.#paint();
+      this.#enable();
+      return;
+    }
+    this.#shown = shown;
     const focused = document.activeElement?.closest?.("#skills") ? document.activeElement.dataset.focus : null;
     list.replaceChildren(...skills.toReversed().map((s) => this.#item(s, s.name === chosen)));
     $("skills-empty").hidden = skills.length > 0;
@@ -83,6 +91,7 @@ export class Skills {
       e.preventDefault();
       if (field.value !== name) this.actions.rename(name, field.value);
       this.#open = null;
+      this.#list();
     });
     forget.addEventListener("click", () => {
       if (forget.textContent === "Forget") {
@@ -91,6 +100,7 @@ export class Skills {
       }
       this.#open = null;
       this.actions.forget(name);
+      this.#list();
     });
     return form;
   }

@@ -2,6 +2,7 @@
 import { onColours } from "./colours.js";
 import { toSpace } from "./pure/plane.js";
 import { Scene } from "./scene.js";
+import { setText } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 const mm = (x) => (x === undefined || x === null ? "–" : `${x.toFixed(1)} mm`);
@@ -14,9 +15,9 @@ function cornersOf({ width, height, ...sheet }) {
 function showErrors({ run, details, chosen }) {
   const done = run?.done;
   const duration_s = details[run?.name ?? chosen]?.duration_s;
-  $("error-target").textContent = duration_s ? `${duration_s.toFixed(1)} s` : "–";
-  $("error-learned").textContent = mm(done ? done.network_rmse_mm : run?.learned_mm);
-  $("error-executed").textContent = mm(done ? done.tip_rmse_mm : run?.executed_mm);
+  setText($("error-target"), duration_s ? `${duration_s.toFixed(1)} s` : "–");
+  setText($("error-learned"), mm(done ? done.network_rmse_mm : run?.learned_mm));
+  setText($("error-executed"), mm(done ? done.tip_rmse_mm : run?.executed_mm));
 }
 
 function showPaths(scene, { run, details, chosen }) {

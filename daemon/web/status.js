@@ -1,5 +1,7 @@
 /* status.js - what goes on, in words: the state, the story, faults and their way out, and the
  * loss of the connection. */
+import { setText } from "./text.js";
+
 const $ = (id) => document.getElementById(id);
 
 const words = {
@@ -47,16 +49,16 @@ function showFaults({ status, mode }) {
 function showState(state) {
   const now = stateOf(state);
   $("state").dataset.state = now;
-  $("state-word").textContent = words[now] ?? now;
+  setText($("state-word"), words[now] ?? now);
   const text = story(state);
-  if ($("story").textContent !== text) $("story").textContent = text;
+  setText($("story"), text);
   const isBad = now === "fault" || now === "estop";
   $("story-box").classList.toggle("is-bad", isBad);
   $("reset").hidden = !isBad;
   $("reset").disabled = !state.acting;
   $("home").hidden = isBad;
   $("home").disabled = !state.acting || now !== "idle";
-  if (state.info) $("arm-name").textContent = state.info.arm.name;
+  if (state.info) setText($("arm-name"), state.info.arm.name);
 }
 
 /* what a screen reader is told: changes, not every millimetre */

@@ -162,6 +162,8 @@ test("a skill is renamed and forgotten", async () => {
   await makeReady(page);
   await page.click('[aria-label="More for Z"]');
   await page.fill('[aria-label="New name of Z"]', "zed");
+  await page.waitForTimeout(7000); /* the list is asked for again meanwhile */
+  assert.equal(await page.inputValue('[aria-label="New name of Z"]'), "zed");
   await page.click("text=Rename");
   await page.waitForSelector('[aria-label="Run zed"]');
   await page.click('[aria-label="More for zed"]');
