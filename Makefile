@@ -189,6 +189,7 @@ memcheck: deps-test ## a teaching under valgrind (which knows no AVX-512)
 bench: deps-bench deps-test ## figures, ratios measured in the same run; times of faults
 	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/bench $(BUILD)/tests/run
 	@BUILD=$(BUILD) $(BUILD)/bench
+	@BUILD=$(BUILD) PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/bench_arm.py
 	@$(fault_times)
 
 # ---- the page -------------------------------------------------------------

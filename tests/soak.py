@@ -13,18 +13,14 @@ from __future__ import annotations
 import math
 import os
 import random
-import shutil
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, "daemon")
-from armd import Arm, ArmdError  # noqa: E402
+from rig import Rig  # and with it the way to the client
 
-BUILD = os.environ.get("BUILD", "build")
+from armd import ArmdError
+
 HOURS = float(os.environ.get("HOURS", "24"))
 SEED = int(os.environ.get("SEED", "1"))
 CORES = 16
@@ -32,63 +28,10 @@ PAUSE_s = 0.004  # of the machine's time: armd answers 500 requests a second
 GROWTH = 0.01 if HOURS >= 12 else 0.05  # of the memory, while caches fill
 
 
-class Rig:
-    """armsim and armd on a folder of their own."""
-
-    def __init__(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="armd-soak-")
-        here = os.getcwd()
-        with open("config/sim.yaml", encoding="utf-8") as file:
-            text = file.read()
-        for old, new in (("/run/armd", self.folder), ("/var/lib/armd", f"{self.folder}/state"),
-                         ("arms/scorbot", f"{here}/config/arms/scorbot"),
-                         ("  on_exit: hold", "  lockstep: true\n  on_exit: hold"),
-                         ("rate_Hz: 200", "rate_Hz: 100"),
-                         ("weights/", f"{here}/config/weights/")):
-            text = text.replace(old, new)
-        self.config = f"{self.folder}/armd.yaml"
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(text)
-        self.log = open(f"{self.folder}/log", "w", encoding="utf-8")
-        self.sim = self.start("armsim", "--model", "config/arms/scorbot.xml", "--link",
-                              f"{self.folder}/arm0", "--control", f"{self.folder}/sim",
-                              "--lockstep", "--cycle_us", "10000", "--seed", str(SEED))
-        self.armd = self.start("armd", "-c", self.config)
-
-    def start(self, program: str, *args: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen([f"{BUILD}/{program}", *args], stdout=self.log, stderr=self.log)
-
-    def client(self) -> Arm:
-        return Arm(f"ipc://{self.folder}/control", client="soak")
-
-    def tell_sim(self, line: str) -> None:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.connect(f"{self.folder}/sim")
-            sock.sendall(line.encode() + b"\n")
-            sock.recv(4096)
-
-    def resident_kB(self) -> int:
-        with open(f"/proc/{self.armd.pid}/status", encoding="utf-8") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
-
-    def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.armd.pid}/fd"))
-
-    def end(self, is_kept: bool) -> None:
-        for process in (self.armd, self.sim):
-            process.terminate()
-            process.wait(30)
-        self.log.close()
-        if is_kept:
-            print(f"what armd said and left: {self.folder}")
-        else:
-            shutil.rmtree(self.folder)
-
-
 class Soak:
     def __init__(self) -> None:
         self.random = random.Random(SEED)
-        self.rig = Rig()
+        self.rig = Rig("soak", is_lockstep=True, seed=SEED)
         self.arm = self.rig.client()
         self.skills: dict[str, int] = {}  # cores that each takes
         self.done: dict[str, int] = {}
