@@ -113,8 +113,7 @@ int curve_check(const char *secret, const char *allow, char *err, size_t err_len
 }
 
 struct curve_guard {
-    zactor_t *auth;        /* has a store of its own, in its thread */
-    zcertstore_t *allowed; /* looks at the folder with every question */
+    zactor_t *auth; /* asks a store of its own when somebody connects */
     char folder[PATH_LEN];
 };
 
@@ -124,9 +123,8 @@ struct curve_guard *curve_guard_open(const char *allow)
     if (!g)
         return NULL;
     snprintf(g->folder, sizeof(g->folder), "%s", allow);
-    g->allowed = zcertstore_new(allow);
     g->auth = zactor_new(zauth, NULL);
-    if (!g->allowed || !g->auth) {
+    if (!g->auth) {
         curve_guard_close(g);
         return NULL;
     }
@@ -140,17 +138,21 @@ void curve_guard_close(struct curve_guard *g)
     if (!g)
         return;
     zactor_destroy(&g->auth);
-    zcertstore_destroy(&g->allowed);
     free(g);
 }
 
+/* The folder is read anew: a store that is kept sees changes to the second only, and would
+ * never notice a key that took another's place at once. */
 bool curve_guard_knows(struct curve_guard *g, zframe_t *frame)
 {
     const char *key =
         zframe_meta(frame, "User-Id"); /* zauth says the client's public key */
-    return key &&
-           access(g->folder, R_OK | X_OK) == 0 && /* else the store stays as it was */
-           zcertstore_lookup(g->allowed, key) != NULL;
+    if (!key || access(g->folder, R_OK | X_OK) != 0)
+        return false;
+    zcertstore_t *allowed = zcertstore_new(g->folder);
+    const bool is_known = allowed && zcertstore_lookup(allowed, key) != NULL;
+    zcertstore_destroy(&allowed);
+    return is_known;
 }
 
 int curve_serve(zsock_t *sock, const char *secret, char *err, size_t err_len)
