@@ -114,6 +114,7 @@ static struct bus_params bus_params(const struct config *cfg)
     struct bus_params p = {.protocol = cfg->arm.driver == DRIVER_FEETECH ? BUS_FEETECH
                                                                          : BUS_DYNAMIXEL,
                            .is_wheel = cfg->arm.feetech_mode == FEETECH_WHEEL,
+                           .is_lockstep = cfg->arm.lockstep,
                            .baud_Bd = cfg->arm.baud_Bd,
                            .n = cfg->arm.n_joints,
                            .watchdog_ms = WATCHDOG_ms};

@@ -30,7 +30,7 @@ void curve_guard_close(struct curve_guard *g); /* NULL is fine */
 /* Is the key that opened the connection of this frame in the folder now?  ZeroMQ asks when a
  * connection opens, and a key may be removed later.  A frame of the client's own, for routing
  * frames do not always tell.  False, too, when it came without keys or the folder cannot be read.
- * Some 60 us with ten files. */
+ * Reads every file of the folder. */
 bool curve_guard_knows(struct curve_guard *g, zframe_t *frame);
 
 /* Before bind: the socket serves with armd's key; before connect: the socket asks with the

@@ -211,9 +211,8 @@ static void take_sample(struct loop *l, int64_t t_ns)
         drop_bus(l);
         return;
     }
-    if (rc >
-        0) { /* the servos read their positions about half-way through, or, in lock-step, at
-                   * the end of the cycle */
+    if (rc > 0) {
+        /* the servos read their positions about half-way, or, in lock-step, at the end */
         int64_t round_trip_ns = 1000 * (int64_t)bus_counters(l->bus).round_trip_us;
         histogram_add(&l->histograms[atomic_load(&l->filled)][H_BUS], round_trip_ns);
         l->sample_ns = l->sample.t_ns - (l->p.is_lockstep ? 0 : round_trip_ns / 2);

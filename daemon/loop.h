@@ -60,8 +60,7 @@ bool loop_command(struct loop *l, const struct loop_command *c);
 bool loop_event(struct loop *l, struct loop_event *e);   /* false: none */
 bool loop_sample(struct loop *l, struct loop_sample *s); /* false: none */
 bool loop_point(struct loop *l, struct loop_point *p);   /* false: none */
-bool loop_trace(struct loop *l,
-                struct loop_trace *t); /* false: none; see run_account.h */
+bool loop_trace(struct loop *l, struct loop_trace *t);   /* false: none */
 /* The last cycles before a fault, announced by EVENT_RECORDED; NULL: none.  To be released
  * before others can be recorded. */
 const struct recorder_cycles *loop_recorded(const struct loop *l);

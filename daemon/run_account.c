@@ -24,7 +24,7 @@ void run_account_add(struct run_account *a, struct arm *arm, const struct loop_t
     s->tip_max_m = fmax(s->tip_max_m, sqrt(error_m2));
     s->tracking_m2 += distance_m2(tip, ref);
     s->network_m2 += distance_m2(ref, taught);
-    s->omega += t->omega_error_rad2_s2;
+    s->omega_rad2_s2 += t->omega_error_rad2_s2;
 }
 
 struct run_quality run_account_quality(const struct run_account *a, uint64_t run)
@@ -35,7 +35,7 @@ struct run_quality run_account_quality(const struct run_account *a, uint64_t run
         return (struct run_quality){0};
     return (struct run_quality){.tip_rmse_mm = 1e3 * sqrt(s->tip_m2 / n),
                                 .tip_max_mm = 1e3 * s->tip_max_m,
-                                .omega_rmse_rad_s = sqrt(s->omega / n),
+                                .omega_rmse_rad_s = sqrt(s->omega_rad2_s2 / n),
                                 .tracking_rmse_mm = 1e3 * sqrt(s->tracking_m2 / n),
                                 .network_rmse_mm = 1e3 * sqrt(s->network_m2 / n)};
 }

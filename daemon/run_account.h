@@ -14,7 +14,7 @@
 
 struct run_sums {
     uint64_t run, n;
-    double tip_m2, tip_max_m, omega, tracking_m2, network_m2;
+    double tip_m2, tip_max_m, omega_rad2_s2, tracking_m2, network_m2;
 };
 
 struct run_account {

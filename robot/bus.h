@@ -30,6 +30,9 @@ struct bus_params {
     bool is_wheel; /* Feetech: constant speed, which goes on when the host is silent; else
                     * positions are streamed, at most a little ahead of the servo */
     char port[128]; /* tty, symlink to one, or a pseudo-terminal */
+    bool
+        is_lockstep; /* time waits for the replies: refused on a real port, where all that
+                       * moves would be as fast as the bus */
     int baud_Bd;
     int n; /* servos */
     uint8_t id[ARM_MAX_JOINTS];

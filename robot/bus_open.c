@@ -97,6 +97,9 @@ static int check_params(const struct bus_params *p, char *err, size_t err_len)
     if (p->n < 1 || p->n > ARM_MAX_JOINTS)
         return bus_say(err, err_len, -EINVAL, "%s: %d servos; 1 to %d are possible",
                        p->port, p->n, ARM_MAX_JOINTS);
+    if (p->is_lockstep && link_is_serial(p->port))
+        return bus_say(err, err_len, -EINVAL,
+                       "%s: a real port; lock-step is for a simulated arm", p->port);
     if (p->baud_Bd <= 0)
         return bus_say(err, err_len, -EINVAL, "%s: %d Bd is no rate", p->port,
                        p->baud_Bd);

@@ -58,6 +58,12 @@ static bool is_kernel_port(const char *real_path)
            access(entry, F_OK) == 0;
 }
 
+bool link_is_serial(const char *path)
+{
+    char real_path[PATH_MAX];
+    return realpath(path, real_path) && is_kernel_port(real_path);
+}
+
 /* errno of a failed libserialport call; a call it refuses on its own account is EINVAL. */
 static int sp_to_errno(enum sp_return rc)
 {

@@ -7,10 +7,15 @@
 #ifndef ROBOT_LINK_H
 #define ROBOT_LINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct link;
+
+/* Slow.  A port of the kernel's, behind which a real arm may be; false for a pseudo-terminal, and
+ * when there is no such port. */
+bool link_is_serial(const char *path);
 
 /* Slow.  NULL with a sentence in err and errno: ENOENT when there is no such port, EACCES,
  * EBUSY (another program has it), ENOTTY (not a port), or what the system says. */

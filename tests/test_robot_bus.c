@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/ioctl.h> /* FIONREAD */
 
 #include "robot/bus.h"
@@ -357,4 +358,24 @@ Test(robot_bus, velocities_below_a_step_come_out_right_on_average)
     send_goals(0.0f, 0.0f, 0.0f);
     await_replies(N, &s);
     cr_expect(eq(i32, peer_get(&peer, 0, DXL_GOAL_VELOCITY, 4), 0), "a stop is a stop");
+}
+
+/* Where there is such a port at all; it is not even opened. */
+Test(bus_lockstep, a_real_port_is_refused)
+{
+    struct bus_params p = {.port = "/dev/tty0",
+                           .is_lockstep = true,
+                           .baud_Bd = 1000000,
+                           .n = 1,
+                           .id = {1},
+                           .watchdog_ms = 60};
+    char said[256] = "";
+    errno = 0;
+    cr_expect(bus_open(&p, said, sizeof(said)) == NULL);
+    if (access(p.port, F_OK) != 0) {
+        printf("bus: %s is not here, passed over\n", p.port);
+        return;
+    }
+    cr_expect(eq(int, errno, EINVAL));
+    cr_expect(strstr(said, "lock-step is for a simulated arm") != NULL, "%s", said);
 }
