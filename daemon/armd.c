@@ -114,6 +114,9 @@ static struct bus_params bus_params(const struct config *cfg)
     struct bus_params p = {.protocol = cfg->arm.driver == DRIVER_FEETECH ? BUS_FEETECH
                                                                          : BUS_DYNAMIXEL,
                            .is_wheel = cfg->arm.feetech_mode == FEETECH_WHEEL,
+                           .push = cfg->arm.dynamixel_mode == DYNAMIXEL_CURRENT_POSITION
+                                       ? (float)cfg->arm.push_max
+                                       : 0.0f,
                            .is_lockstep = cfg->arm.lockstep,
                            .baud_Bd = cfg->arm.baud_Bd,
                            .n = cfg->arm.n_joints,

@@ -14,6 +14,7 @@
 enum { FILE_MAX_BYTES = 1 << 20, KEY_LEN = 64 };
 
 static const char *const drivers[] = {"dynamixel", "feetech", NULL};
+static const char *const dynamixel_modes[] = {"velocity", "current_position", NULL};
 static const char *const feetech_modes[] = {"position", "wheel", NULL};
 static const char *const on_exits[] = {"hold", "park", "limp", NULL};
 static const char *const backends[] = {"ideal", "pcm", NULL};
@@ -34,6 +35,11 @@ static const struct field fields[] = {
      "arm description, an MJCF or URDF file", NULL},
     {"arm.driver", FIELD_WORD, AT(arm.driver), 0, 0, "dynamixel",
      "servo protocol: dynamixel or feetech", drivers},
+    {"arm.dynamixel_mode", FIELD_WORD, AT(arm.dynamixel_mode), 0, 0, "velocity",
+     "how Dynamixel servos are driven: velocity, or current_position (streamed; they push with no "
+     "more than push_max, and let go of what blocks them when they are stopped)", dynamixel_modes},
+    {"arm.push_max", FIELD_NUMBER, AT(arm.push_max), 0.05, 1, "0.5",
+     "in current_position: the most that a servo pushes with, a share of its current limit", NULL},
     {"arm.feetech_mode", FIELD_WORD, AT(arm.feetech_mode), 0, 0, "position",
      "how Feetech servos are driven: position (streamed, they stay where they are when armd "
      "dies) or wheel (constant speed; needs arm.guard)", feetech_modes},

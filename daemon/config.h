@@ -20,6 +20,7 @@ enum { CONFIG_KEYS_MAX = 64 }; /* in the table */
 enum { CONFIG_PATH_LEN = 512, CONFIG_PORT_LEN = 128, CONFIG_WORD_LEN = 32 };
 
 enum config_driver { DRIVER_DYNAMIXEL, DRIVER_FEETECH };
+enum config_dynamixel { DYNAMIXEL_VELOCITY, DYNAMIXEL_CURRENT_POSITION };
 enum config_feetech { FEETECH_POSITION, FEETECH_WHEEL };
 enum config_on_exit { ON_EXIT_HOLD, ON_EXIT_PARK, ON_EXIT_LIMP };
 enum config_backend { BACKEND_IDEAL, BACKEND_PCM };
@@ -41,6 +42,8 @@ struct config {
     struct {
         char model[CONFIG_PATH_LEN]; /* MJCF */
         enum config_driver driver;
+        enum config_dynamixel dynamixel_mode;
+        double push_max; /* share of the current limit, in mode current_position */
         enum config_feetech feetech_mode;
         char port[CONFIG_PORT_LEN];
         int baud_Bd, rate_Hz, n_joints; /* the rate is a multiple of the tick rate */

@@ -29,6 +29,9 @@ struct bus_params {
     enum bus_protocol protocol;
     bool is_wheel; /* Feetech: constant speed, which goes on when the host is silent; else
                     * positions are streamed, at most a little ahead of the servo */
+    float
+        push; /* Dynamixel: 0 velocities; else positions are streamed, and a servo pushes with
+                    * this share of its current limit at most (mode 5) */
     char port[128]; /* tty, symlink to one, or a pseudo-terminal */
     bool
         is_lockstep; /* time waits for the replies: refused on a real port, where all that

@@ -1,7 +1,7 @@
 /* bus_dxl.c - the cycle of a chain of Dynamixel X servos.
  *
- * Every cycle is one write() and one burst of replies: Sync Write of the goals (104 or 102),
- * then Sync Read of 126..135.  When more is wanted of one servo (temperature, fault bits) a
+ * Every cycle is one write() and one burst of replies: Sync Write of the goals (104, 102, or in
+ * mode 5, bus_stream.h, 116), then Sync Read of 126..135.  When more is wanted of one servo (temperature, fault bits) a
  * Bulk Read takes the place of the Sync Read: same burst, one longer reply, and never a
  * second request that could collide with replies on the half-duplex line.
  *
@@ -47,6 +47,11 @@ static void forget(struct bus *b)
 static uint64_t bad_frames(const struct bus *b)
 {
     return b->dxl.parser.bad_frames;
+}
+
+bool bus_dxl_is_streamed(const struct bus *b)
+{
+    return b->mode == BUS_VELOCITY && b->p.push > 0;
 }
 
 /* Torque that is off without a fault and unasked: the servo has restarted. */
@@ -134,12 +139,26 @@ static int32_t quantise_goal(struct bus *b, int k, double dq_rad_s)
     return raw > most ? most : raw < -most ? -most : raw;
 }
 
-/* Goals of the mode: velocities, shares of the current limit, or nothing. */
-static int put_wanted(struct bus *b, const float *want, uint8_t *out, int cap)
+static int put_positions(struct bus *b, int64_t now_ns, const float *want, uint8_t *out,
+                         int cap)
+{
+    double to_rad[ARM_MAX_JOINTS];
+    int32_t goal[ARM_MAX_JOINTS];
+    bus_stream_advance(&b->stream, &b->sample, b->p.n, now_ns, want, to_rad);
+    for (int k = 0; k < b->p.n; k++)
+        goal[k] = dxl_rad_to_raw(to_rad[k]);
+    return put_values(b, DXL_GOAL_POSITION, 4, goal, out, cap);
+}
+
+/* Goals of the mode: velocities, positions, shares of the current limit, or nothing. */
+static int put_wanted(struct bus *b, int64_t now_ns, const float *want, uint8_t *out,
+                      int cap)
 {
     int32_t goal[ARM_MAX_JOINTS];
     if (b->mode == BUS_LIMP)
         return 0;
+    if (bus_dxl_is_streamed(b))
+        return put_positions(b, now_ns, want, out, cap);
     for (int k = 0; k < b->p.n; k++)
         goal[k] = b->mode == BUS_CURRENT
                       ? (int32_t)lround((double)want[k] / b->dxl.load_unit[k])
@@ -148,29 +167,37 @@ static int put_wanted(struct bus *b, const float *want, uint8_t *out, int cap)
                                   : put_values(b, DXL_GOAL_VELOCITY, 4, goal, out, cap);
 }
 
-/* 98 := 0 first, for a tripped servo refuses goals; armed again after the new goal. */
+/* 98 := 0 first, for a tripped servo refuses goals; armed again after the new goal.  Streamed
+ * goals wait for a pose to begin at, and the watchdog for them: whatever goal a servo had before
+ * the gap must not move it. */
 static int put_goals(struct bus *b, int64_t now_ns, const float *want, uint8_t *out,
                      int cap)
 {
-    (void)now_ns;
-    const bool do_rearm = b->must_rearm || b->had_gap;
     int n = 0;
     if (b->had_gap)
         b->dxl.ask_full = (1u << b->p.n) - 1;
+    if (b->had_gap && bus_dxl_is_streamed(b)) {
+        bus_stream_forget(&b->stream);
+        return 0;
+    }
+    const bool do_rearm =
+        b->must_rearm || b->had_gap || (bus_dxl_is_streamed(b) && !b->stream.has_goal);
     if (do_rearm)
         n += put_watchdog(b, 0, out, cap);
-    n += put_wanted(b, want, out + n, cap - n);
+    n += put_wanted(b, now_ns, want, out + n, cap - n);
     if (do_rearm)
         n += put_watchdog(b, b->dxl.watchdog, out + n, cap - n);
     return n;
 }
 
-/* A servo that carries an arm is left to its own watchdog: no current would let it fall. */
+/* A servo that carries an arm is left to its own watchdog: no current would let it fall.  One that
+ * is sent positions comes to rest at its goal. */
 static int put_stop(const struct bus *b, uint8_t *out, int cap)
 {
     const int32_t none[ARM_MAX_JOINTS] = {0};
-    return b->mode == BUS_CURRENT ? 0
-                                  : put_values(b, DXL_GOAL_VELOCITY, 4, none, out, cap);
+    return b->mode == BUS_CURRENT || bus_dxl_is_streamed(b)
+               ? 0
+               : put_values(b, DXL_GOAL_VELOCITY, 4, none, out, cap);
 }
 
 /* The servo of which this cycle reads more, or -1. */

@@ -19,6 +19,9 @@ _Static_assert((int)FULL_LEN <= (int)BUS_REPLY_MAX, "an answer holds it");
 /* The registers at addr[n] of servo k, into the sample. */
 void bus_dxl_take_block(struct bus *b, int k, int addr, const uint8_t *data, int n);
 
+/* Are positions sent now (mode 5)? */
+bool bus_dxl_is_streamed(const struct bus *b);
+
 /* See struct bus_ops. */
 int bus_dxl_check(const struct bus_params *p, char *err, size_t err_len);
 int bus_dxl_prepare(struct bus *b, int k, char *err, size_t err_len);

@@ -12,34 +12,78 @@
 
 #include "robot/dxl_model.h"
 
-/* What a servo begins with: velocity 0, or the load that it was carrying. */
-static uint32_t first_goal(const struct bus *b, int k)
+/* What a servo begins with: velocity 0, the load that it was carrying, or where it is. */
+static int first_goal(struct bus *b, int k, struct bus_step *goal, char *err,
+                      size_t err_len)
 {
-    if (b->mode != BUS_CURRENT)
+    uint8_t at[4] = {0};
+    *goal = (struct bus_step){DXL_GOAL_VELOCITY, 4, 0};
+    if (b->mode == BUS_CURRENT) {
+        const double load = (double)b->sample.load[k] / b->dxl.load_unit[k];
+        *goal = (struct bus_step){DXL_GOAL_CURRENT, 2, (uint32_t)(int32_t)lround(load)};
+    }
+    if (!bus_dxl_is_streamed(b))
         return 0;
-    return (uint32_t)(int32_t)lround((double)b->sample.load[k] / b->dxl.load_unit[k]);
+    const int rc = bus_read(b, k, DXL_PRESENT_POSITION, sizeof(at), at);
+    if (rc < 0)
+        return bus_say(err, err_len, rc, "%s: servo id %d does not tell its position",
+                       b->p.port, b->p.id[k]);
+    *goal = (struct bus_step){DXL_GOAL_POSITION, 4, (uint32_t)dxl_get_i32(at)};
+    return 0;
+}
+
+/* Of a servo that is sent positions: its ramps, and the most that it pushes with. */
+static int set_bounds(struct bus *b, int k, char *err, size_t err_len)
+{
+    const double v_max_rad_s = (double)b->p.v_max_rad_s[k];
+    const double ramp =
+        ceil(bus_stream_ramp_rad_s2(v_max_rad_s) / DXL_ACCELERATION_rad_s2);
+    const double speed = ceil(bus_stream_bound_rad_s(v_max_rad_s) / DXL_VELOCITY_rad_s);
+    const double push = floor((double)b->p.push / b->dxl.load_unit[k]);
+    const struct bus_step steps[] = {
+        {DXL_PROFILE_ACCELERATION, 4, (uint32_t)fmin(fmax(ramp, 1), DXL_PROFILE_MAX)},
+        {DXL_PROFILE_VELOCITY, 4, (uint32_t)fmin(fmax(speed, 1), b->dxl.v_limit_raw[k])},
+        {DXL_GOAL_CURRENT, 2, (uint32_t)push},
+    };
+    b->stream.a_rad_s2[k] = steps[0].value * DXL_ACCELERATION_rad_s2;
+    bus_stream_forget(&b->stream);
+    return bus_run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
 }
 
 /* The goal before torque on, so that an old one cannot start the motor, and after it. */
 static int start_motor(struct bus *b, int k, char *err, size_t err_len)
 {
-    const int goal = b->mode == BUS_CURRENT ? DXL_GOAL_CURRENT : DXL_GOAL_VELOCITY;
-    const int len = b->mode == BUS_CURRENT ? 2 : 4;
-    const uint32_t first = first_goal(b, k);
+    struct bus_step goal;
+    int rc = bus_write(b, k, DXL_BUS_WATCHDOG, 1, 0, BUS_TRIES);
+    if (rc < 0)
+        return bus_say(err, err_len, rc, "%s: servo id %d does not take a watchdog",
+                       b->p.port, b->p.id[k]);
+    if (bus_dxl_is_streamed(b))
+        rc = set_bounds(b, k, err, err_len);
+    if (rc == 0)
+        rc = first_goal(b, k, &goal, err, err_len);
+    if (rc < 0)
+        return rc;
     const struct bus_step steps[] = {
-        {DXL_BUS_WATCHDOG, 1, 0},
-        {goal, len, first},
+        goal,
         {DXL_TORQUE_ENABLE, 1, 1},
-        {goal, len, first},
+        goal,
         {DXL_BUS_WATCHDOG, 1, b->dxl.watchdog},
     };
     return bus_run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
 }
 
+static uint8_t operating_mode(const struct bus *b)
+{
+    return b->mode == BUS_CURRENT   ? DXL_MODE_CURRENT
+           : bus_dxl_is_streamed(b) ? DXL_MODE_CURRENT_POSITION
+                                    : DXL_MODE_VELOCITY;
+}
+
 /* The bus's mode, answers without delay. */
 static int set_mode(struct bus *b, int k, char *err, size_t err_len)
 {
-    const uint8_t mode = b->mode == BUS_CURRENT ? DXL_MODE_CURRENT : DXL_MODE_VELOCITY;
+    const uint8_t mode = operating_mode(b);
     const struct bus_step steps[] = {
         {DXL_TORQUE_ENABLE, 1, 0},
         {DXL_OPERATING_MODE, 1, mode},
@@ -113,6 +157,11 @@ static int read_limits(struct bus *b, int k, char *err, size_t err_len)
                        "%s: servo id %d does not tell its velocity limit", b->p.port,
                        b->p.id[k]);
     b->dxl.v_limit_raw[k] = dxl_get_i32(bytes);
+    if (b->p.push > 0 && !b->dxl.has_current[k])
+        return bus_say(err, err_len, -EINVAL,
+                       "%s: servo id %d measures no current, so it has no position mode "
+                       "with a bound on its push (arm.dynamixel_mode)",
+                       b->p.port, b->p.id[k]);
     const double limit_rad_s = dxl_raw_to_rad_s(b->dxl.v_limit_raw[k]);
     if (b->p.v_max_rad_s[k] > limit_rad_s + DXL_VELOCITY_rad_s)
         return bus_say(
@@ -170,12 +219,11 @@ int bus_dxl_prepare(struct bus *b, int k, char *err, size_t err_len)
         return rc;
     const bool is_shut_down = bytes[0] & bytes[DXL_HARDWARE_ERROR_STATUS - DXL_SHUTDOWN];
     const bool do_start = !is_shut_down && b->is_torque_on;
-    if (!is_shut_down)
+    rc = read_limits(b, k, err, err_len);
+    if (rc == 0 && !is_shut_down)
         rc = set_mode(b, k, err, err_len);
     if (rc == 0 && do_start)
         rc = start_motor(b, k, err, err_len);
-    if (rc == 0)
-        rc = read_limits(b, k, err, err_len);
     return rc < 0 ? rc : read_state(b, k, do_start, err, err_len);
 }
 
@@ -195,7 +243,7 @@ bool bus_dxl_has_mode(const struct bus *b, int k, enum bus_mode mode)
 
 int bus_dxl_halt(struct bus *b, int k)
 {
-    return bus_write(b, k, DXL_GOAL_VELOCITY, 4, 0, 2);
+    return bus_dxl_is_streamed(b) ? 0 : bus_write(b, k, DXL_GOAL_VELOCITY, 4, 0, 2);
 }
 
 int bus_dxl_check(const struct bus_params *p, char *err, size_t err_len)

@@ -4,6 +4,7 @@
 #define ROBOT_BUS_IMPL_H
 
 #include "robot/bus.h"
+#include "robot/bus_stream.h"
 #include "robot/dxl.h"
 #include "robot/link.h"
 #include "robot/sts.h"
@@ -73,11 +74,7 @@ struct bus_dxl {
 struct bus_sts {
     struct sts_parser parser;
     double speed_rad_s[ARM_MAX_JOINTS]; /* of one step of register 46 */
-    double a_rad_s2[ARM_MAX_JOINTS];    /* position: of the servo's own ramps */
     double carry_rad_s[ARM_MAX_JOINTS]; /* wheel: asked for, and not yet sent */
-    double goal_rad[ARM_MAX_JOINTS];    /* position: where the servo is sent to */
-    bool has_goal;                      /* goal_rad began at the measured pose */
-    int64_t goal_ns;                    /* when goal_rad was last moved on */
     int status_in;                      /* cycles until torque is asked for */
 };
 
@@ -98,6 +95,7 @@ struct bus {
     int64_t sent_ns, heard_ns; /* the last request; the last complete set of replies */
     uint32_t seen; /* bit k: servo k is in the set of replies being collected */
     int last;      /* its latest servo, -1 at its start */
+    struct bus_stream stream; /* of servos that are sent positions */
     union {
         struct bus_dxl dxl;
         struct bus_sts sts;

@@ -7,10 +7,9 @@
  * pose of such a cycle is the one before it.
  *
  * These servos have no watchdog.  In wheel mode (33 = 1) one that hears nothing turns on, so
- * somebody has to outlive the host.  Streamed positions (33 = 0) need nobody: the goal is the
- * integral of the velocities that were asked for, never far from where the servo is, and
- * there it stays.  After a gap there is no goal until a pose has come to begin it at: the last
- * one known is not where the servo went meanwhile.
+ * somebody has to outlive the host.  Streamed positions (33 = 0, bus_stream.h) need nobody.  After
+ * a gap there is no goal until a pose has come to begin it at: the last one known is not where
+ * the servo went meanwhile.
  */
 #include "robot/bus_sts.h"
 
@@ -18,8 +17,6 @@
 #include <string.h>
 
 enum { STATUS_CYCLES = 50 };
-/* further ahead of the servo than its lag at full speed, nearer than a following error */
-static const double AHEAD_rad = 0.3;
 
 static bool parse(struct bus *b, const uint8_t **bytes, int *n, struct bus_answer *out)
 {
@@ -99,20 +96,6 @@ static int quantise_speed(struct bus *b, int k, double dq_rad_s)
     return raw;
 }
 
-/* Moves the goals on by the velocities asked for; in ticks.  A servo slows down towards its goal,
- * so the goal is where it would come to rest from this speed: on its way it is then neither late
- * nor early, and rests without a jerk if this was the last one. */
-static int advance_goal(struct bus *b, int k, double dq_rad_s, double dt_s)
-{
-    const double q_rad = (double)b->sample.q_rad[k];
-    double goal = b->sts.has_goal ? b->sts.goal_rad[k] + dq_rad_s * dt_s : q_rad;
-    goal = fmin(fmax(goal, q_rad - AHEAD_rad), q_rad + AHEAD_rad);
-    b->sts.goal_rad[k] = goal;
-    if (b->sts.a_rad_s2[k] > 0) /* else it is in error, and has not been started */
-        goal += dq_rad_s * fabs(dq_rad_s) / (2 * b->sts.a_rad_s2[k]);
-    return STS_POSITION_CENTRE + (int)lround(goal / STS_POSITION_rad);
-}
-
 static int put_words(const struct bus *b, int addr, const int *value, uint8_t *out,
                      int cap)
 {
@@ -122,26 +105,36 @@ static int put_words(const struct bus *b, int addr, const int *value, uint8_t *o
     return sts_encode_sync_write((uint8_t)addr, 2, b->p.id, data, b->p.n, out, cap);
 }
 
+static int put_speeds(struct bus *b, const float *want, uint8_t *out, int cap)
+{
+    int value[ARM_MAX_JOINTS];
+    for (int k = 0; k < b->p.n; k++)
+        value[k] = quantise_speed(b, k, isfinite(want[k]) ? (double)want[k] : 0.0);
+    return put_words(b, STS_GOAL_SPEED, value, out, cap);
+}
+
+static int put_positions(struct bus *b, int64_t now_ns, const float *want, uint8_t *out,
+                         int cap)
+{
+    double to_rad[ARM_MAX_JOINTS];
+    int value[ARM_MAX_JOINTS];
+    if (b->had_gap) {
+        bus_stream_forget(&b->stream);
+        return 0;
+    }
+    bus_stream_advance(&b->stream, &b->sample, b->p.n, now_ns, want, to_rad);
+    for (int k = 0; k < b->p.n; k++)
+        value[k] = STS_POSITION_CENTRE + (int)lround(to_rad[k] / STS_POSITION_rad);
+    return put_words(b, STS_GOAL_POSITION, value, out, cap);
+}
+
 static int put_goals(struct bus *b, int64_t now_ns, const float *want, uint8_t *out,
                      int cap)
 {
-    int value[ARM_MAX_JOINTS] = {0};
     if (b->mode == BUS_LIMP)
         return 0;
-    if (b->had_gap && !b->p.is_wheel) {
-        b->sts.has_goal = false;
-        return 0;
-    }
-    const double dt_s = 1e-9 * (double)(now_ns - b->sts.goal_ns);
-    for (int k = 0; k < b->p.n; k++) {
-        const double dq = isfinite(want[k]) ? (double)want[k] : 0.0;
-        value[k] =
-            b->p.is_wheel ? quantise_speed(b, k, dq) : advance_goal(b, k, dq, dt_s);
-    }
-    b->sts.has_goal = true;
-    b->sts.goal_ns = now_ns;
-    return put_words(b, b->p.is_wheel ? STS_GOAL_SPEED : STS_GOAL_POSITION, value, out,
-                     cap);
+    return b->p.is_wheel ? put_speeds(b, want, out, cap)
+                         : put_positions(b, now_ns, want, out, cap);
 }
 
 static int put_stop(const struct bus *b, uint8_t *out, int cap)

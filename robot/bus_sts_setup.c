@@ -9,9 +9,6 @@
 #include <math.h>
 
 enum { BAUD_MAX_Bd = 1000000, ACCELERATION_MAX = 254 };
-static const double STOP_s = 0.08; /* so that an arm whose host has died rests soon */
-static const double SPEED_MARGIN =
-    1.5; /* of a positioning servo over the joint's limit */
 
 int bus_sts_check(const struct bus_params *p, char *err, size_t err_len)
 {
@@ -70,8 +67,7 @@ static int set_eeprom(struct bus *b, int k, char *err, size_t err_len)
     return bus_run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
 }
 
-/* Register 41 of a positioning servo: at rest in STOP_s from the joint's limit, if register 85
- * allows it; 0 (none) of one that turns, which is stopped by a speed of 0. */
+/* Register 41 of a positioning servo: its ramp, as far as register 85 allows it; 0 (none) of one that turns, which is stopped by a speed of 0. */
 static int set_ramp(struct bus *b, int k, char *err, size_t err_len)
 {
     uint8_t most = 0;
@@ -79,17 +75,17 @@ static int set_ramp(struct bus *b, int k, char *err, size_t err_len)
     if (rc < 0)
         return bus_say(err, err_len, rc, "%s: servo id %d does not tell its acceleration",
                        b->p.port, b->p.id[k]);
-    const double want =
-        ceil((double)b->p.v_max_rad_s[k] / STOP_s / STS_ACCELERATION_rad_s2);
+    const double want = ceil(bus_stream_ramp_rad_s2((double)b->p.v_max_rad_s[k]) /
+                             STS_ACCELERATION_rad_s2);
     const double raw = fmin(fmax(want, 1), most ? most : ACCELERATION_MAX);
-    b->sts.a_rad_s2[k] = raw * STS_ACCELERATION_rad_s2;
+    b->stream.a_rad_s2[k] = raw * STS_ACCELERATION_rad_s2;
     return b->p.is_wheel ? 0 : (int)raw;
 }
 
 static uint32_t speed_bound(const struct bus *b, int k)
 {
     const double raw =
-        ceil(SPEED_MARGIN * (double)b->p.v_max_rad_s[k] / b->sts.speed_rad_s[k]);
+        ceil(bus_stream_bound_rad_s((double)b->p.v_max_rad_s[k]) / b->sts.speed_rad_s[k]);
     return (uint32_t)fmin(fmax(raw, 1), 32767);
 }
 
@@ -113,7 +109,7 @@ static int start_motor(struct bus *b, int k, char *err, size_t err_len)
         {STS_TORQUE_ENABLE, 1, STS_TORQUE_ON},
         {is_wheel ? STS_GOAL_SPEED : STS_GOAL_POSITION, 2, is_wheel ? 0 : here},
     };
-    b->sts.has_goal = false;
+    bus_stream_forget(&b->stream);
     return bus_run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
 }
 

@@ -50,6 +50,7 @@ enum { DXL_HW_SHOCK = 0x10, DXL_HW_OVERLOAD = 0x20 };
 /* The watchdog reads as this once it has tripped; 1..127 arm it. */
 enum { DXL_WATCHDOG_TRIPPED = 0xFF, DXL_WATCHDOG_MAX = 127, DXL_WATCHDOG_ms = 20 };
 
+enum { DXL_PROFILE_MAX = 32767 };    /* of registers 108 and 112 */
 enum { DXL_POSITION_CENTRE = 2048 }; /* tick at 0 rad, the convention of the SDK */
 
 static const double DXL_POSITION_rad = 2 * 3.14159265358979323846 / 4096;
@@ -63,6 +64,12 @@ static const double DXL_VOLTAGE_V = 0.1;
 static inline double dxl_raw_to_rad(int32_t tick)
 {
     return ((double)tick - DXL_POSITION_CENTRE) * DXL_POSITION_rad;
+}
+
+/* To the nearest tick; the inverse of dxl_raw_to_rad. */
+static inline int32_t dxl_rad_to_raw(double q_rad)
+{
+    return (int32_t)lround(q_rad / DXL_POSITION_rad) + DXL_POSITION_CENTRE;
 }
 
 static inline double dxl_raw_to_rad_s(int32_t raw)

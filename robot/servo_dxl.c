@@ -32,8 +32,7 @@ static int resolve(const struct servo *s, int addr)
 
 static int ticks_of(const struct servo *s, double q_rad)
 {
-    return (int)lround(q_rad / DXL_POSITION_rad) + DXL_POSITION_CENTRE +
-           servo_get(s, DXL_HOMING_OFFSET) - s->turn_ticks;
+    return dxl_rad_to_raw(q_rad) + servo_get(s, DXL_HOMING_OFFSET) - s->turn_ticks;
 }
 
 static double ticks_to_rad(const struct servo *s, int32_t ticks)

@@ -19,6 +19,8 @@
 enum { REST_ms = 150, TRIES = 5 };
 static const double FAST = 0.95; /* of the limit: the rest is what servos do not follow */
 
+#define STREAMED                                                                         \
+    "s|^  driver:.*|  driver: dynamixel\\n  dynamixel_mode: current_position|"
 #define GUARD    "s|^  on_exit:.*|  guard: @/guard|;"
 #define FEETECH  "s|^  driver:.*|  driver: feetech|;" GUARD
 #define AS_WHEEL "s|^  driver:.*|  driver: feetech\\n  feetech_mode: wheel|;" GUARD
@@ -46,6 +48,10 @@ static const struct kill_case {
     {"watchdog, scorbot", "sim", NULL, SIGSTOP, SCORBOT},
     {"watchdog, openmanipulator-x", "openmanipulator-x", NULL, SIGKILL, OMX},
     {"watchdog, openmanipulator-x", "openmanipulator-x", NULL, SIGSTOP, OMX},
+    {"current-based position, openmanipulator-x", "openmanipulator-x", STREAMED, SIGKILL,
+     OMX},
+    {"current-based position, openmanipulator-x", "openmanipulator-x", STREAMED, SIGSTOP,
+     OMX},
     {"feetech position, scorbot", "sim", FEETECH, SIGKILL, SCORBOT},
     {"feetech position, scorbot", "sim", FEETECH, SIGSTOP, SCORBOT},
     {"feetech position, so101", "so101", FEETECH, SIGKILL, SO101},
