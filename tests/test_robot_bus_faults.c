@@ -95,6 +95,14 @@ Test(robot_bus_faults, a_speed_the_servo_does_not_allow_is_refused)
                    "servo id 2 allows 4.79 rad/s (register 44), 5.00 is configured");
 }
 
+Test(robot_bus_faults, a_bound_on_the_push_is_refused_where_no_current_is_measured)
+{
+    params.push = 0.5f;
+    peer_set(&peer, 1, DXL_CURRENT_LIMIT, 2, 0); /* an XL430 */
+    expect_refusal(EINVAL, "servo id 2 measures no current, so it has no position mode "
+                           "with a bound on its push (arm.dynamixel_mode)");
+}
+
 Test(robot_bus_faults, impossible_parameters_are_refused_before_the_port_is_touched)
 {
     params.watchdog_ms = 90;
