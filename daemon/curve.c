@@ -1,6 +1,7 @@
 /* curve.c - see curve.h. */
 #include "daemon/curve.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,7 +116,43 @@ int curve_check(const char *secret, const char *allow, char *err, size_t err_len
 struct curve_guard {
     zactor_t *auth; /* asks a store of its own when somebody connects */
     char folder[PATH_LEN];
+    uint64_t seen; /* of the folder's files, when the store was filled */
 };
+
+static uint64_t mix(uint64_t sum, const void *data, size_t len)
+{
+    const uint8_t *byte = data;
+    for (size_t i = 0; i < len; i++) /* FNV-1a */
+        sum = (sum ^ byte[i]) * UINT64_C(0x100000001b3);
+    return sum;
+}
+
+/* One number for names, files and times of all that is in the folder, in any order. */
+static uint64_t look_at(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    uint64_t sum = 0;
+    for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
+        struct stat st;
+        uint64_t one = mix(UINT64_C(0xcbf29ce484222325), e->d_name, strlen(e->d_name));
+        if (fstatat(dirfd(dir), e->d_name, &st, 0) < 0)
+            continue;
+        one = mix(one, &st.st_ino, sizeof(st.st_ino));
+        one = mix(one, &st.st_size, sizeof(st.st_size));
+        sum += mix(one, &st.st_mtim, sizeof(st.st_mtim));
+    }
+    if (dir)
+        closedir(dir);
+    return sum;
+}
+
+/* zauth begins a new store: one that it keeps tells changes of its folder apart by the second */
+static void fill_store(struct curve_guard *g)
+{
+    g->seen = look_at(g->folder);
+    zstr_sendx(g->auth, "CURVE", g->folder, NULL);
+    zsock_wait(g->auth);
+}
 
 struct curve_guard *curve_guard_open(const char *allow)
 {
@@ -128,9 +165,16 @@ struct curve_guard *curve_guard_open(const char *allow)
         curve_guard_close(g);
         return NULL;
     }
-    zstr_sendx(g->auth, "CURVE", allow, NULL);
-    zsock_wait(g->auth);
+    fill_store(g);
     return g;
+}
+
+bool curve_guard_has_changed(struct curve_guard *g)
+{
+    if (look_at(g->folder) == g->seen)
+        return false;
+    fill_store(g);
+    return true;
 }
 
 void curve_guard_close(struct curve_guard *g)

@@ -25,6 +25,11 @@ int curve_check(const char *secret, const char *allow, char *err, size_t err_len
  * folder `allow`; files may come and go at any time.  NULL: out of memory. */
 struct curve_guard;
 struct curve_guard *curve_guard_open(const char *allow);
+
+/* To be called some times a second.  True when files have come, gone or changed since the last
+ * call: whoever connects from now on is judged by what is there now, and connections that are
+ * open and ask nothing (curve_guard_knows) are the caller's to end. */
+bool curve_guard_has_changed(struct curve_guard *g);
 void curve_guard_close(struct curve_guard *g); /* NULL is fine */
 
 /* Is the key that opened the connection of this frame in the folder now?  ZeroMQ asks when a

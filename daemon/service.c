@@ -377,6 +377,7 @@ int service_run(struct service *s)
         if (s->ending == ENDING_NOT)
             seek_arm(s);
         watch_check(&s->watch, zclock_usecs() * 1000);
+        service_watch_keys(s);
         struct loop_snapshot snap = loop_snapshot(s->loop);
         if (snap.cycles != watched) /* a dead loop must not be hidden from systemd */
             sd_notify(0, "WATCHDOG=1");

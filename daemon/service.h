@@ -51,6 +51,7 @@ struct service {
     char bus_err[256];              /* why the port cannot be opened */
     struct clients *clients;
     struct curve_guard *guard; /* knows the clients' keys; NULL: no endpoint is tcp:// */
+    int64_t keys_us;           /* when they were last looked at */
     zlist_t *resets;           /* struct pending waiting for the loop's word */
     struct mode_change change; /* of the servos, in progress */
     struct guide guide;
@@ -78,6 +79,10 @@ void service_drain_loop(struct service *s);
  * the users of control.group.  NULL with a sentence in err. */
 zsock_t *service_bind(const struct config *cfg, int type, const char *endpoint, char *err,
                       size_t err_len);
+
+/* After a change of the clients' keys telemetry begins anew, so that who listens has
+ * to show a key again. */
+void service_watch_keys(struct service *s);
 
 /* What SIGHUP asks for: reads the configuration again; all of what is new, or nothing. */
 void service_reload(struct service *s);

@@ -6,9 +6,11 @@
 #include <sys/un.h>
 
 #include "daemon/curve.h"
+#include "daemon/journal.h"
 #include "daemon/service.h"
 
 enum { LINGER_ms = 200, SOCKET_MAX_B = 8 << 20 };
+enum { KEYS_us = 100000, REBIND_TRIES = 50, REBIND_ms = 2 };
 
 /* the folder of an ipc endpoint, for users of the group only */
 static int make_folder(const char *endpoint)
@@ -97,4 +99,39 @@ zsock_t *service_bind(const struct config *cfg, int type, const char *endpoint, 
     if (rc < 0 || bind_for_group(sock, endpoint, cfg->control.group, err, err_len) < 0)
         zsock_destroy(&sock);
     return sock;
+}
+
+/* A socket whose endpoint another of this process is leaving at this moment. */
+static zsock_t *bind_again(const struct config *cfg, int type, const char *endpoint)
+{
+    char err[2 * CONFIG_PATH_LEN] = "";
+    zsock_t *sock = NULL;
+    for (int i = 0; i < REBIND_TRIES && !sock; i++) {
+        sock = service_bind(cfg, type, endpoint, err, sizeof(err));
+        if (!sock)
+            zclock_sleep(REBIND_ms);
+    }
+    if (!sock)
+        journal_log(&(struct journal_record){.class = JOURNAL_CONFIG},
+                    "no telemetry until armd is started again: %s", err);
+    return sock;
+}
+
+void service_watch_keys(struct service *s)
+{
+    const int64_t now_us = zclock_usecs();
+    if (!s->guard || now_us - s->keys_us < KEYS_us)
+        return;
+    s->keys_us = now_us;
+    if (!curve_guard_has_changed(s->guard) ||
+        !curve_is_needed(s->cfg->telemetry.endpoint))
+        return;
+    journal_log(&(struct journal_record){.class = JOURNAL_RELOADED},
+                "the keys in %s have changed: who listens has to show one again",
+                s->cfg->control.allow);
+    zsock_unbind(s->telemetry, "%s", s->cfg->telemetry.endpoint);
+    zsock_destroy(&s->telemetry);
+    s->telemetry = bind_again(s->cfg, ZMQ_PUB, s->cfg->telemetry.endpoint);
+    if (!s->telemetry)
+        s->telemetry = zsock_new(ZMQ_PUB); /* that nobody hears */
 }

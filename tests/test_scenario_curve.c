@@ -95,10 +95,17 @@ static void teardown(void)
 
 TestSuite(scenario_curve, .init = setup, .fini = teardown, .timeout = 120);
 
+static void await(const char *who, const char *verb)
+{
+    char key[64];
+    snprintf(key, sizeof(key), "%s/curve.cert_secret", who);
+    for (int k = 0; ask(key, "server/curve.cert", verb); k++)
+        cr_assert(lt(int, k, 20), "%s", output);
+}
+
 static void await_friend(void)
 {
-    for (int k = 0; ask("friend/curve.cert_secret", "server/curve.cert", "hello"); k++)
-        cr_assert(lt(int, k, 20), "%s", output);
+    await("friend", "hello");
 }
 
 Test(scenario_curve, only_a_key_that_armd_knows_gets_in)
@@ -167,21 +174,56 @@ Test(scenario_curve, a_key_that_was_taken_back_asks_nothing_more)
     cr_assert(eq(int, curve_join(open, secret, server, err, sizeof(err)), 0), "%s", err);
     zsock_connect(open, "tcp://127.0.0.1:%d", port[0]);
     cr_expect(eq(str, (char *)refusal(open, "{\"cmd\":\"hello\"}"), ""));
-    /* whoever connects anew is judged by zauth, which tells files apart by the second */
-    cr_assert(eq(int,
-                 shell("cp stranger/curve.cert allow/stranger && "
-                       "touch -d '1 minute' allow/stranger && rm allow/friend"),
-                 0));
+    cr_assert(
+        eq(int, shell("cp stranger/curve.cert allow/stranger && rm allow/friend"), 0));
     cr_expect(eq(str, (char *)refusal(open, "{\"cmd\":\"status\"}"), "key"));
     cr_expect(eq(str, (char *)refusal(open, "{\"cmd\":\"estop\"}"), "key"));
-    cr_expect(
-        eq(int, ask("stranger/curve.cert_secret", "server/curve.cert", "status"), OK));
+    await("stranger", "status"); /* armd looks ten times a second */
     cr_expect(eq(ptr, strstr(output, "ESTOP"), NULL), "%s", output);
     cr_assert(eq(int, shell("cp friend/curve.cert allow/friend"), 0));
     cr_expect(eq(str, (char *)refusal(open, "{\"cmd\":\"status\"}"), ""));
     cr_assert(eq(int, shell("rm -r allow"), 0));
     cr_expect(eq(str, (char *)refusal(open, "{\"cmd\":\"status\"}"), "key"));
     zsock_destroy(&open);
+}
+
+static bool has_news(zsock_t *sub)
+{
+    zmsg_t *news = zmsg_recv(sub);
+    const bool is_there = news != NULL;
+    zmsg_destroy(&news);
+    return is_there;
+}
+
+static zsock_t *listen_as(const char *who)
+{
+    char err[256], secret[128], server[128];
+    snprintf(secret, sizeof(secret), "%s/%s/curve.cert_secret", rig.folder, who);
+    snprintf(server, sizeof(server), "%s/server/curve.cert", rig.folder);
+    zsock_t *sub = zsock_new(ZMQ_SUB);
+    zsock_set_rcvtimeo(sub, 20000);
+    zsock_set_subscribe(sub, "state");
+    cr_assert(eq(int, curve_join(sub, secret, server, err, sizeof(err)), 0), "%s", err);
+    zsock_connect(sub, "tcp://127.0.0.1:%d", port[1]);
+    return sub;
+}
+
+Test(scenario_curve, a_key_that_was_taken_back_hears_nothing_more)
+{
+    cr_assert(eq(int, shell("cp stranger/curve.cert allow/stranger"), 0));
+    await_friend();
+    zsock_t *gone = listen_as("friend"), *stays = listen_as("stranger");
+    cr_assert(has_news(gone) && has_news(stays));
+    cr_assert(eq(int, shell("rm allow/friend"), 0));
+    zsock_set_rcvtimeo(gone, 1500); /* silent for longer than armd takes to look */
+    const int64_t end_ms = zclock_mono() + 20000;
+    while (has_news(gone) && zclock_mono() < end_ms)
+        ;
+    cr_expect(lt(i64, zclock_mono(), end_ms), "it is told on and on");
+    for (int i = 0; i < 300; i++) /* what came before the change is read, too */
+        cr_assert(has_news(stays), "who may listen listens on");
+    zsock_destroy(&gone);
+    zsock_destroy(&stays);
 }
 
 Test(scenario_curve, armweb_which_has_no_key_says_so)
