@@ -19,7 +19,6 @@
 #include "snn/weights.h"
 
 enum { ERR_LEN = 1536, WATCHDOG_ms = 60, CALIBRATION_READS = 16 };
-static const double NO_FLOOR_m = -100; /* safety.floor_m */
 
 static int usage(FILE *to)
 {
@@ -41,31 +40,20 @@ static int fail(int code, const char *sentence)
 static struct loop_params loop_params(const struct config *cfg, struct arm *arm,
                                       int n_net)
 {
-    struct loop_params p = {
-        .joints = cfg->arm.n_joints,
-        .rate_Hz = cfg->arm.rate_Hz,
-        .tick_s = 1e-3 * cfg->network.tick_ms,
-        .settings = service_settings(cfg),
-        .safety = {.following_rad = cfg->safety.following_rad,
-                   .stall_ms = cfg->safety.stall_ms,
-                   .load_max = cfg->safety.load_max,
-                   .load_ms = cfg->safety.load_ms,
-                   .bridge_cycles = cfg->safety.bridge_cycles,
-                   .temp_warn_C = cfg->safety.temp_warn_C,
-                   .temp_stop_C = cfg->safety.temp_stop_C,
-                   .volts_min_V = cfg->safety.volts_min_V,
-                   .tip_v_max_m_s = cfg->safety.tip_v_max_m_s,
-                   .floor_m = cfg->safety.floor_m > NO_FLOOR_m ? cfg->safety.floor_m
-                                                               : -INFINITY},
-        .watchdog_ns = WATCHDOG_ms * INT64_C(1000000),
-        .is_limp_at_end = cfg->arm.on_exit == ON_EXIT_LIMP,
-        .n_net = n_net,
-        .gravity = cfg->guide.gravity,
-        .is_lockstep = cfg->arm.lockstep,
-        .policy =
-            cfg->arm.lockstep ? LOOP_RT_OFF : (enum loop_policy)cfg->realtime.policy,
-        .priority = cfg->realtime.priority,
-        .cpu = cfg->realtime.cpu};
+    struct loop_params p = {.joints = cfg->arm.n_joints,
+                            .rate_Hz = cfg->arm.rate_Hz,
+                            .tick_s = 1e-3 * cfg->network.tick_ms,
+                            .settings = service_settings(cfg),
+                            .watchdog_ns = WATCHDOG_ms * INT64_C(1000000),
+                            .is_limp_at_end = cfg->arm.on_exit == ON_EXIT_LIMP,
+                            .n_net = n_net,
+                            .gravity = cfg->guide.gravity,
+                            .is_lockstep = cfg->arm.lockstep,
+                            .policy = cfg->arm.lockstep
+                                          ? LOOP_RT_OFF
+                                          : (enum loop_policy)cfg->realtime.policy,
+                            .priority = cfg->realtime.priority,
+                            .cpu = cfg->realtime.cpu};
     for (int k = 0; k < p.joints; k++) {
         double lo, hi;
         arm_joint_range(arm, k, &lo, &hi);

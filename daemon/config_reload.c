@@ -10,10 +10,12 @@ static const char *const live[] = {
     "learning.updates",  "learning.stop_below_mm", "learning.rehearse",
     "control.track",     "control.lead_ms",        "control.position_gain_per_s",
     "telemetry.rate_Hz", "telemetry.spikes",       "telemetry.metrics",
-};
+}; /* and section safety */
 
 bool config_is_live(const char *key)
 {
+    if (!strncmp(key, "safety.", 7))
+        return true;
     for (size_t k = 0; k < sizeof(live) / sizeof(live[0]); k++)
         if (!strcmp(key, live[k]))
             return true;

@@ -15,7 +15,6 @@ enum { COMMANDS = 64, EVENTS = 256, SAMPLES = 512, POINTS = 1024, TRACES = 2048 
 enum { H_WAKE, H_CYCLE, H_BUS };
 enum { LOST_us = 100000 }; /* lock-step, of the machine's time */
 static const int64_t SECOND_ns = 1000000000;
-static const double LAG_s = 0.03; /* a bus cycle each way, and the servo's own 15 ms */
 
 static int64_t now_ns(const struct loop *l)
 {
@@ -62,8 +61,6 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
     l->faults = fault_bit(FAULT_BUS_LOST);
     l->after_stop = STATE_IDLE;
     l->limits = (struct limit_params){.n = p->joints, .dt_s = 1.0f / (float)p->rate_Hz};
-    l->tip_limits =
-        (struct limit_tip_params){p->safety.tip_v_max_m_s, p->safety.floor_m, LAG_s};
     for (int k = 0; k < p->joints; k++) {
         l->limits.v_max_rad_s[k] = p->v_max_rad_s[k];
         l->limits.a_max_rad_s2[k] = p->a_max_rad_s2[k];

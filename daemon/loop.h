@@ -16,16 +16,6 @@
 
 enum loop_policy { LOOP_RT_REQUIRE, LOOP_RT_PREFER, LOOP_RT_OFF };
 
-/* When a doubt becomes a fault: configuration, section safety. */
-struct loop_safety {
-    double following_rad;       /* from the reference, while moving */
-    int stall_ms;               /* 0: off */
-    double load_max;            /* share of a servo's limit */
-    int load_ms, bridge_cycles; /* 0: off; lost samples that are bridged */
-    double temp_warn_C, temp_stop_C, volts_min_V; /* volts 0: off */
-    double tip_v_max_m_s, floor_m; /* of the tip, see limit_tip.h; 0, -INFINITY: none */
-};
-
 struct loop_params {
     int joints;    /* of the arm; the network drives the first ones */
     int rate_Hz;   /* servo cycles */
@@ -34,10 +24,9 @@ struct loop_params {
     float j_max_rad_s3[ARM_MAX_JOINTS]; /* 0: any */
     float lo_rad[ARM_MAX_JOINTS], hi_rad[ARM_MAX_JOINTS];
     struct loop_settings settings; /* at the start; COMMAND_SETTINGS changes them */
-    struct loop_safety safety;
-    bool is_limp_at_end; /* torque off when it is destroyed, unless latched */
-    int64_t watchdog_ns; /* silence after which the servos stop themselves */
-    int n_net;           /* joints that the network drives */
+    bool is_limp_at_end;           /* torque off when it is destroyed, unless latched */
+    int64_t watchdog_ns;           /* silence after which the servos stop themselves */
+    int n_net;                     /* joints that the network drives */
     double gravity;      /* share of the computed weight that is carried while guiding */
     bool is_lockstep;    /* the arm waits for the loop: see loop_clock.h; policy: off */
     struct guard *guard; /* to beat for; not owned; NULL: none */

@@ -60,7 +60,6 @@ struct loop {
     int cycles_without_sample;
     struct loop_settings next; /* take the place of p.settings when nothing moves */
     struct limit_params limits;
-    struct limit_tip_params tip_limits;
     struct limit_state limited;
     enum arm_state state, after_stop;
     uint32_t faults;

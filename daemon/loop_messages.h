@@ -12,10 +12,21 @@
 
 enum loop_track { LOOP_TRACK_VELOCITY, LOOP_TRACK_TARGET, LOOP_TRACK_OPEN };
 
+/* When a doubt becomes a fault: configuration, section safety. */
+struct loop_safety {
+    double following_rad;       /* from the reference, while moving */
+    int stall_ms;               /* 0: off */
+    double load_max;            /* share of a servo's limit */
+    int load_ms, bridge_cycles; /* 0: off; lost samples that are bridged */
+    double temp_warn_C, temp_stop_C, volts_min_V; /* volts 0: off */
+    double tip_v_max_m_s, floor_m; /* of the tip, see limit_tip.h; 0, -INFINITY: none */
+};
+
 /* What may change while the loop runs. */
 struct loop_settings {
     enum loop_track track;
     double position_gain_per_s, lead_s;
+    struct loop_safety safety;
 };
 
 enum loop_command_type {

@@ -10,6 +10,7 @@
 
 #include "daemon/loop_impl.h"
 
+static const double LAG_s = 0.03; /* a bus cycle each way, and the servo's own 15 ms */
 static const double AT_START_rad = 0.01; /* near enough to begin a skill */
 static const float REST_rad_s = 1e-4f;   /* a command below is rest */
 static const double RELIEF_rad_s = 0.05, RELIEF_rad = 0.03, RELIEF_s = 1.0;
@@ -120,7 +121,8 @@ static uint32_t remaining_faults(const struct loop *l)
     uint32_t left = 0;
     if (!l->bus && !l->is_lent)
         left |= fault_bit(FAULT_BUS_LOST);
-    else if (!l->has_sample || l->cycles_without_sample > l->p.safety.bridge_cycles)
+    else if (!l->has_sample ||
+             l->cycles_without_sample > l->p.settings.safety.bridge_cycles)
         left |= fault_bit(FAULT_STALE_SAMPLE);
     for (int k = 0; k < l->p.joints; k++)
         if (l->bus && l->sample.error[k])
@@ -128,9 +130,10 @@ static uint32_t remaining_faults(const struct loop *l)
                 fault_bit(l->sample.error[k] & BUS_ERROR_RESTARTED ? FAULT_SERVO_RESTARTED
                                                                    : FAULT_SERVO_ERROR);
     for (int k = 0; k < l->p.joints; k++)
-        if ((double)l->sample.temp_C[k] > l->p.safety.temp_stop_C)
+        if ((double)l->sample.temp_C[k] > l->p.settings.safety.temp_stop_C)
             left |= fault_bit(FAULT_HEAT);
-    if (l->sample.volts_V > 0.0f && (double)l->sample.volts_V < l->p.safety.volts_min_V)
+    if (l->sample.volts_V > 0.0f &&
+        (double)l->sample.volts_V < l->p.settings.safety.volts_min_V)
         left |= fault_bit(FAULT_LOW_VOLTAGE);
     if (l->p.guard && !guard_is_watching(l->p.guard))
         left |= fault_bit(FAULT_GUARD_LOST);
@@ -294,7 +297,8 @@ static void follow(struct loop *l, int64_t now_ns, float *want)
         want[k] = (float)(dq[k] + gain * error);
         if (!isfinite(want[k]))
             loop_motion_fault(l, FAULT_NETWORK, k, 0.0);
-        else if (fabs(error) > l->p.safety.following_rad && l->motion != MOTION_HOLD)
+        else if (fabs(error) > l->p.settings.safety.following_rad &&
+                 l->motion != MOTION_HOLD)
             loop_motion_fault(l, FAULT_FOLLOWING, k, error);
     }
 }
@@ -331,16 +335,18 @@ static void meet_arm(struct loop *l, int64_t now_ns)
  * has any */
 static void limit(struct loop *l, const float *want)
 {
+    const struct limit_tip_params tip = {l->p.settings.safety.tip_v_max_m_s,
+                                         l->p.settings.safety.floor_m, LAG_s};
     double q[ARM_MAX_JOINTS], tip_m[3], jac[3 * ARM_MAX_JOINTS];
-    if (!limit_tip_is_on(&l->tip_limits)) {
+    if (!limit_tip_is_on(&tip)) {
         limit_apply(&l->limits, &l->limited, l->sample.q_rad, want, l->cmd_rad_s);
         return;
     }
     for (int k = 0; k < l->p.joints; k++)
         q[k] = (double)l->sample.q_rad[k];
     arm_tip_jacobian(l->arm, q, tip_m, jac);
-    limit_tip_apply(&l->tip_limits, &l->limits, &l->limited, tip_m[2], jac,
-                    l->sample.q_rad, want, l->cmd_rad_s);
+    limit_tip_apply(&tip, &l->limits, &l->limited, tip_m[2], jac, l->sample.q_rad, want,
+                    l->cmd_rad_s);
 }
 
 /* A servo that was blocked goes on pushing at velocity 0: nothing takes its integral back,
@@ -377,7 +383,8 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
         end_motion(l, now_ns);
     if (l->motion == MOTION_JOG)
         loop_jog_follow(l, now_ns, want);
-    else if (is_under_control && l->cycles_without_sample <= l->p.safety.bridge_cycles)
+    else if (is_under_control &&
+             l->cycles_without_sample <= l->p.settings.safety.bridge_cycles)
         follow(l, now_ns, want);
     if (l->state == STATE_ESTOP || l->state == STATE_FAULT) {
         relieve(l, now_ns);

@@ -40,9 +40,9 @@ static void check_jump(struct loop *l, int k, double q_rad, double dt_s)
 static void check_load(struct loop *l, int k, double dt_s)
 {
     double *held_s = &l->watch.loaded_s[k];
-    const bool is_much = fabs((double)l->sample.load[k]) > l->p.safety.load_max;
+    const bool is_much = fabs((double)l->sample.load[k]) > l->p.settings.safety.load_max;
     *held_s = is_much ? *held_s + dt_s : 0.0;
-    if (l->p.safety.load_ms > 0 && 1e3 * *held_s > l->p.safety.load_ms)
+    if (l->p.settings.safety.load_ms > 0 && 1e3 * *held_s > l->p.settings.safety.load_ms)
         loop_motion_fault(l, FAULT_OVERLOAD, k, (double)l->sample.load[k]);
 }
 
@@ -50,7 +50,7 @@ static void check_stall(struct loop *l, int k, double q_rad, double dt_s)
 {
     struct loop_watch *w = &l->watch;
     w->sent_rad[k] += (double)l->cmd_rad_s[k] * dt_s;
-    if (1e3 * w->window_s < l->p.safety.stall_ms)
+    if (1e3 * w->window_s < l->p.settings.safety.stall_ms)
         return;
     const double sent = w->sent_rad[k];
     const double came = (q_rad - w->from_rad[k]) * (sent < 0.0 ? -1.0 : 1.0);
@@ -72,14 +72,14 @@ static void forget_window(struct loop_watch *w, const struct bus_sample *s, int 
 static void watch_motion(struct loop *l, double dt_s)
 {
     struct loop_watch *w = &l->watch;
-    if (l->state != STATE_RUNNING || l->p.safety.stall_ms <= 0) {
+    if (l->state != STATE_RUNNING || l->p.settings.safety.stall_ms <= 0) {
         forget_window(w, &l->sample, l->p.joints);
         return;
     }
     w->window_s += dt_s;
     for (int k = 0; k < l->p.joints; k++)
         check_stall(l, k, (double)l->sample.q_rad[k], dt_s);
-    if (1e3 * w->window_s >= l->p.safety.stall_ms)
+    if (1e3 * w->window_s >= l->p.settings.safety.stall_ms)
         w->window_s = 0.0;
 }
 
@@ -87,9 +87,9 @@ static void watch_motion(struct loop *l, double dt_s)
 static void watch_heat(struct loop *l, int64_t now_ns)
 {
     for (int k = 0; k < l->p.joints; k++) {
-        const double hot = (double)l->sample.temp_C[k] - l->p.safety.temp_warn_C;
+        const double hot = (double)l->sample.temp_C[k] - l->p.settings.safety.temp_warn_C;
         const uint32_t bit = 1u << k;
-        if ((double)l->sample.temp_C[k] > l->p.safety.temp_stop_C)
+        if ((double)l->sample.temp_C[k] > l->p.settings.safety.temp_stop_C)
             loop_motion_fault(l, FAULT_HEAT, k, (double)l->sample.temp_C[k]);
         if (hot > 0.0 && !(l->watch.hot & bit))
             loop_post(l, &(struct loop_event){.type = EVENT_HOT,
@@ -106,7 +106,7 @@ static void watch_heat(struct loop *l, int64_t now_ns)
 static void watch_voltage(struct loop *l)
 {
     const double volts = (double)l->sample.volts_V;
-    if (volts > 0.0 && volts < l->p.safety.volts_min_V)
+    if (volts > 0.0 && volts < l->p.settings.safety.volts_min_V)
         loop_motion_fault(l, FAULT_LOW_VOLTAGE, -1, volts);
 }
 
@@ -121,7 +121,8 @@ void loop_watch_begin(struct loop *l)
 void loop_watch_sample(struct loop *l, int64_t now_ns)
 {
     struct loop_watch *w = &l->watch;
-    if (l->cycles_without_sample > l->p.safety.bridge_cycles && l->bus && l->has_sample)
+    if (l->cycles_without_sample > l->p.settings.safety.bridge_cycles && l->bus &&
+        l->has_sample)
         loop_motion_fault(l, FAULT_STALE_SAMPLE, -1, l->cycles_without_sample);
     if (!l->is_new)
         return;

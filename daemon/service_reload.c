@@ -7,11 +7,25 @@
 #include "daemon/journal.h"
 #include "daemon/telemetry.h"
 
+static const double NO_FLOOR_m = -100; /* safety.floor_m */
+
 struct loop_settings service_settings(const struct config *cfg)
 {
     return (struct loop_settings){.track = (enum loop_track)cfg->control.track,
                                   .position_gain_per_s = cfg->control.position_gain_per_s,
-                                  .lead_s = 1e-3 * cfg->control.lead_ms};
+                                  .lead_s = 1e-3 * cfg->control.lead_ms,
+                                  .safety = {.following_rad = cfg->safety.following_rad,
+                                             .stall_ms = cfg->safety.stall_ms,
+                                             .load_max = cfg->safety.load_max,
+                                             .load_ms = cfg->safety.load_ms,
+                                             .bridge_cycles = cfg->safety.bridge_cycles,
+                                             .temp_warn_C = cfg->safety.temp_warn_C,
+                                             .temp_stop_C = cfg->safety.temp_stop_C,
+                                             .volts_min_V = cfg->safety.volts_min_V,
+                                             .tip_v_max_m_s = cfg->safety.tip_v_max_m_s,
+                                             .floor_m = cfg->safety.floor_m > NO_FLOOR_m
+                                                            ? cfg->safety.floor_m
+                                                            : -INFINITY}};
 }
 
 /* Loop and learner have copies of their own. */

@@ -65,14 +65,14 @@ Test(config_reload, a_file_that_is_as_before_changes_nothing)
 
 Test(config_reload, what_may_change_is_told_with_its_value)
 {
-    write_file("telemetry: {rate_Hz: 20, spikes: false}\n"
+    write_file("safety: {floor_m: 0.05}\ntelemetry: {rate_Hz: 20, spikes: false}\n"
                "control: {lead_ms: 9}\nlearning: {updates: 2}\n",
                "");
     cr_assert(eq(int, reload(), 0));
     cr_assert(eq(str, problems, ""));
     cr_assert(eq(str, changes,
                  "learning.updates 2, control.lead_ms 9, telemetry.rate_Hz 20, "
-                 "telemetry.spikes false"));
+                 "telemetry.spikes false, safety.floor_m 0.05"));
     cr_assert(eq(int, next.telemetry.rate_Hz, 20));
 }
 

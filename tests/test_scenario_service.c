@@ -65,6 +65,28 @@ Test(scenario_service, sighup_changes_what_may_change_in_a_running_armd, .timeou
     json_decref(skill);
 }
 
+/* The supply of the simulated arm is 12 V. */
+Test(scenario_service, limits_of_safety_may_change_and_hold_at_once, .timeout = 120)
+{
+    change_config("s|^safety:.*|&\\n  volts_min_V: 14|");
+    kill(rig.armd, SIGHUP);
+    json_t *event = rig_wait_event(&rig, "reloaded");
+    cr_assert(event != NULL);
+    cr_expect_str_eq(json_string_value(json_object_get(event, "changes")),
+                     "safety.volts_min_V 14");
+    json_decref(event);
+    event = rig_wait_event(&rig, "fault");
+    cr_assert(event != NULL);
+    cr_expect_str_eq(json_string_value(json_object_get(event, "fault")), "low_voltage");
+    json_decref(event);
+    cr_expect(!rig_ok(&rig, "{s:s}", "cmd", "reset"), "it is still too low");
+    change_config("s/volts_min_V: 14/volts_min_V: 10/");
+    kill(rig.armd, SIGHUP);
+    json_decref(rig_wait_event(&rig, "reloaded"));
+    zclock_sleep(100);
+    cr_expect(rig_ok(&rig, "{s:s}", "cmd", "reset"));
+}
+
 Test(scenario_service, a_reload_that_is_refused_changes_nothing_and_armd_goes_on,
      .timeout = 120)
 {
