@@ -293,7 +293,7 @@ int main(int argc, char **argv)
     if (!path || optind < argc)
         return usage(stderr);
     journal_open();
-    int rc = config_read(&cfg, path);
+    int rc = config_read_for_service(&cfg, path);
     if (rc != EX_OK)
         return rc;
     if (is_stop)

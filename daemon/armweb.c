@@ -107,8 +107,8 @@ static int serve(const struct config *cfg, const struct web_files *files,
                                   .clients = cfg->web.clients,
                                   .origins = cfg->web.origins,
                                   .token = token,
-                                  .control = cfg->control.endpoint,
-                                  .telemetry = cfg->telemetry.endpoint,
+                                  .armd = {cfg->control.endpoint, cfg->telemetry.endpoint,
+                                           cfg->web.certificate, cfg->web.server},
                                   .joints = cfg->arm.n_joints,
                                   .files = files};
     name_arm(cfg, arm_name);
@@ -134,15 +134,17 @@ static int serve(const struct config *cfg, const struct web_files *files,
     return EX_OK;
 }
 
-/* armweb has no key that armd would know it by */
+/* what armd would know armweb by, and armweb it */
 static int check_endpoints(const struct config *cfg)
 {
-    if (!curve_is_needed(cfg->control.endpoint) &&
-        !curve_is_needed(cfg->telemetry.endpoint))
+    const bool is_tcp = curve_is_needed(cfg->control.endpoint) ||
+                        curve_is_needed(cfg->telemetry.endpoint);
+    if (!is_tcp || (*cfg->web.certificate && *cfg->web.server))
         return EX_OK;
     return fail(EX_CONFIG,
-                "control.endpoint, telemetry.endpoint: armweb has no CURVE key "
-                "for tcp://; both have to be ipc://, on armd's machine");
+                "control.endpoint, telemetry.endpoint: tcp:// needs CURVE keys: name "
+                "armweb's in web.certificate and armd's public one in web.server (see "
+                "armctl keygen), or use ipc://");
 }
 
 /* everything that can be wrong is read before the port is opened */

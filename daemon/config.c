@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "daemon/config_impl.h"
-#include "daemon/curve.h"
 #include "robot/bus.h" /* bus_budget */
 
 enum { FILE_MAX_BYTES = 1 << 20, KEY_LEN = 64 };
@@ -121,6 +120,10 @@ static const struct field fields[] = {
      "send the spikes of every tick as well", NULL},
     {"telemetry.metrics", FIELD_PATH, AT(telemetry.metrics), SIZE(telemetry.metrics), "",
      "OpenMetrics text goes here every 5 s, for Prometheus; empty: nowhere", NULL},
+    {"web.certificate", FIELD_PATH, AT(web.certificate), SIZE(web.certificate), "",
+     "armweb's secret key for tcp endpoints, made by armctl keygen; empty: no tcp", NULL},
+    {"web.server", FIELD_PATH, AT(web.server), SIZE(web.server), "",
+     "armd's public key, by which armweb knows it at tcp endpoints", NULL},
     {"web.address", FIELD_TEXT, AT(web.address), SIZE(web.address), "127.0.0.1",
      "where armweb listens; another than this lets the network look at the arm", NULL},
     {"web.port", FIELD_INT, AT(web.port), 0, 65535, "8137", "its TCP port; 0: any", NULL},
@@ -366,31 +369,6 @@ static void check_bus(struct load *l)
             p.baud_Bd, floor(1e6 / t.cycle_us));
 }
 
-/* tcp:// would let any machine move the arm: it needs keys, ours and the clients'. */
-static void check_curve(struct load *l)
-{
-    static const char *const keys[] = {"control.endpoint", "telemetry.endpoint"};
-    const struct config *c = l->cfg;
-    const char *const endpoints[] = {c->control.endpoint, c->telemetry.endpoint};
-    const bool has_keys = *c->control.certificate && *c->control.allow;
-    char err[2 * CONFIG_PATH_LEN];
-    bool is_wanted = false;
-    for (int k = 0; k < 2; k++) {
-        if (!curve_is_needed(endpoints[k]))
-            continue;
-        is_wanted = true;
-        if (!has_keys)
-            config_reader_blame(&l->r, field_line(l, keys[k]), keys[k],
-                                "tcp:// needs CURVE keys: name armd's in "
-                                "control.certificate and the folder of its clients' in "
-                                "control.allow (see armctl keygen), or use ipc://");
-    }
-    if (is_wanted && has_keys &&
-        curve_check(c->control.certificate, c->control.allow, err, sizeof(err)) < 0)
-        config_reader_blame(&l->r, field_line(l, "control.certificate"),
-                            "control.certificate", "%s", err);
-}
-
 /* Rules between keys; only asked when every key is right by itself. */
 static void check_relations(struct load *l)
 {
@@ -418,7 +396,6 @@ static void check_relations(struct load *l)
     if (*c->control.group && !getgrnam(c->control.group))
         config_reader_blame(&l->r, field_line(l, "control.group"), "control.group",
                             "there is no group '%s'", c->control.group);
-    check_curve(l);
 }
 
 int config_parse(struct config *cfg, const char *path, const char *text, size_t len,

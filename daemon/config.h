@@ -96,6 +96,8 @@ struct config {
         int stall_ms, load_ms, bridge_cycles;
     } safety; /* when a doubt becomes a fault, see loop.h */
     struct {
+        char certificate[CONFIG_PATH_LEN]; /* armweb's secret key, for tcp; "": none */
+        char server[CONFIG_PATH_LEN];      /* armd's public key */
         char address[CONFIG_WORD_LEN * 2];
         int port, clients;
         char origins[CONFIG_PATH_LEN];    /* besides its own, separated by blanks */
@@ -118,6 +120,10 @@ int config_load(struct config *cfg, const char *path, FILE *problems);
 /* The same from memory; path gives the name for messages and the base of relative paths. */
 int config_parse(struct config *cfg, const char *path, const char *text, size_t len,
                  FILE *problems);
+
+/* Of armd alone, whose secret it reads: can tcp:// endpoints be served with the keys that are
+ * named?  0, or -EINVAL with lines as above. */
+int config_check_keys(const struct config *cfg, FILE *problems);
 
 /* The file of `now` again, into *next.  0 when all that is new may change while armd runs;
  * what that is goes to `changes`, "telemetry.rate_Hz 50, ...", or nothing.  As config_load

@@ -7,7 +7,7 @@
 
 #include "daemon/journal.h"
 
-int config_read(struct config *cfg, const char *path)
+static int read_file(struct config *cfg, const char *path, bool is_service)
 {
     char *problems = NULL;
     size_t len;
@@ -16,9 +16,21 @@ int config_read(struct config *cfg, const char *path)
         journal_lines(JOURNAL_CONFIG, "out of memory");
         return EX_OSERR;
     }
-    const int rc = config_load(cfg, path, out);
+    int rc = config_load(cfg, path, out);
+    if (rc == 0 && is_service)
+        rc = config_check_keys(cfg, out);
     fclose(out);
     journal_lines(JOURNAL_CONFIG, problems);
     free(problems);
     return rc == -ENOENT ? EX_NOINPUT : rc < 0 ? EX_CONFIG : EX_OK;
+}
+
+int config_read(struct config *cfg, const char *path)
+{
+    return read_file(cfg, path, false);
+}
+
+int config_read_for_service(struct config *cfg, const char *path)
+{
+    return read_file(cfg, path, true);
 }

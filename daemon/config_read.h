@@ -8,4 +8,7 @@
  * exit status: EX_NOINPUT, EX_CONFIG; EX_OSERR when memory ran out.  Slow. */
 int config_read(struct config *cfg, const char *path);
 
+/* The same for armd, which has to be able to serve with its keys (config_check_keys). */
+int config_read_for_service(struct config *cfg, const char *path);
+
 #endif

@@ -3,6 +3,8 @@
 
 #include <czmq.h>
 
+#include "daemon/curve.h"
+
 enum {
     FRAME_ms = 33,         /* telemetry: 30 Hz at most */
     SILENT_ms = 500,       /* without a word: armd is down */
@@ -29,10 +31,42 @@ struct web_link {
     size_t spikes_len;
 };
 
-struct web_link *web_link_open(const char *control, const char *telemetry,
-                               const struct web_link_owner *owner)
+static void set_up(struct web_link *l)
+{
+    zsock_set_linger(l->control, 0);
+    zsock_set_immediate(l->control, 1);
+    zsock_set_sndtimeo(l->control, 0);
+    zsock_set_rcvtimeo(l->control, 0);
+    zsock_set_sndhwm(l->control, WEB_PENDING);
+    zsock_set_rcvtimeo(l->telemetry, 0);
+    zsock_set_rcvhwm(l->telemetry, TAKE_MAX);
+    zsock_set_reconnect_ivl(l->telemetry, 100);
+    zsock_set_reconnect_ivl(l->control, 100);
+    zsock_set_subscribe(l->telemetry, "");
+}
+
+static int join(zsock_t *sock, const char *endpoint, const struct web_link_params *p,
+                char *err, size_t err_len)
+{
+    if (curve_is_needed(endpoint) &&
+        curve_join(sock, p->certificate, p->server, err, err_len) < 0)
+        return -1;
+    /* an armd that is bound to every address of its machine is here */
+    const char *port = strncmp(endpoint, "tcp://*:", 8) == 0 ? endpoint + 8 : NULL;
+    if (zsock_connect(sock, "%s%s", port ? "tcp://127.0.0.1:" : "",
+                      port ? port : endpoint) == 0)
+        return 0;
+    snprintf(err, err_len, "%s: cannot be connected to: %s", endpoint,
+             zmq_strerror(zmq_errno()));
+    return -1;
+}
+
+struct web_link *web_link_open(const struct web_link_params *p,
+                               const struct web_link_owner *owner, char *err,
+                               size_t err_len)
 {
     struct web_link *l = calloc(1, sizeof(*l));
+    snprintf(err, err_len, "out of memory");
     if (!l)
         return NULL;
     l->owner = *owner;
@@ -41,18 +75,9 @@ struct web_link *web_link_open(const char *control, const char *telemetry,
     l->telemetry = zsock_new(ZMQ_SUB);
     l->spikes = malloc(SPIKES_MAX_B);
     if (l->control && l->telemetry && l->spikes) {
-        zsock_set_linger(l->control, 0);
-        zsock_set_immediate(l->control, 1);
-        zsock_set_sndtimeo(l->control, 0);
-        zsock_set_rcvtimeo(l->control, 0);
-        zsock_set_sndhwm(l->control, WEB_PENDING);
-        zsock_set_rcvtimeo(l->telemetry, 0);
-        zsock_set_rcvhwm(l->telemetry, TAKE_MAX);
-        zsock_set_reconnect_ivl(l->telemetry, 100);
-        zsock_set_reconnect_ivl(l->control, 100);
-        zsock_set_subscribe(l->telemetry, "");
-        if (zsock_connect(l->control, "%s", control) == 0 &&
-            zsock_connect(l->telemetry, "%s", telemetry) == 0)
+        set_up(l);
+        if (join(l->control, p->control, p, err, err_len) == 0 &&
+            join(l->telemetry, p->telemetry, p, err, err_len) == 0)
             return l;
     }
     web_link_close(l);

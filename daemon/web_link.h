@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/web_queue.h"
@@ -23,11 +24,17 @@ struct web_link_owner {
     void (*changed)(void *context, bool is_up);
 };
 
+/* armd's endpoints; for tcp:// ones armweb's secret and armd's public certificate (curve.h). */
+struct web_link_params {
+    const char *control, *telemetry, *certificate, *server;
+};
+
 struct web_link;
 
-/* NULL with errno. */
-struct web_link *web_link_open(const char *control, const char *telemetry,
-                               const struct web_link_owner *owner);
+/* NULL with a sentence in err. */
+struct web_link *web_link_open(const struct web_link_params *p,
+                               const struct web_link_owner *owner, char *err,
+                               size_t err_len);
 void web_link_close(struct web_link *l); /* NULL is fine */
 
 /* Hands on what has come; to be called about 30 times a second, more often while

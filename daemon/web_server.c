@@ -357,19 +357,22 @@ struct web_server *web_server_open(const struct web_server_params *p, char *err,
     struct web_server *s = calloc(1, sizeof(*s));
     const struct web_link_owner owner = {s, tell_all, pass_reply, tell_of_link};
     lws_set_log_level(LLL_ERR, say);
+    snprintf(err, err_len, "out of memory");
     if (s) {
         s->p = p;
         s->tick.server = s;
         s->buckets = buckets_create(REQUESTS_PER_s, REQUESTS_PER_s, ALL_PER_s, ALL_PER_s);
         s->tries =
             buckets_create(TRIES_PER_s, TOKENS_MAX, ALL_TRIES_PER_s, ALL_TRIES_PER_s);
-        s->link = web_link_open(p->control, p->telemetry, &owner);
+        s->link = web_link_open(&p->armd, &owner, err, err_len);
     }
-    if (s && s->buckets && s->tries && s->link && listen_at(s)) {
-        lws_sul_schedule(s->lws, 0, &s->tick.sul, on_tick, 1);
-        return s;
+    if (s && s->buckets && s->tries && s->link) {
+        if (listen_at(s)) {
+            lws_sul_schedule(s->lws, 0, &s->tick.sul, on_tick, 1);
+            return s;
+        }
+        snprintf(err, err_len, "cannot listen at %s, port %d", p->address, p->port);
     }
-    snprintf(err, err_len, "cannot listen at %s, port %d", p->address, p->port);
     web_server_close(s);
     return NULL;
 }

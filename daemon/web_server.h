@@ -18,13 +18,15 @@
 #include <stddef.h>
 
 #include "daemon/web_files.h"
+#include "daemon/web_link.h"
 
 struct web_server_params {
     const char *address; /* of an interface */
     int port;            /* 0: any that is free */
     int clients;         /* pages at once */
     const char *origins; /* besides our own, separated by blanks */
-    const char *token, *control, *telemetry, *arm_name;
+    const char *token, *arm_name;
+    struct web_link_params armd;
     const char *joint_names[8];
     int joints;
     const struct web_files *files;

@@ -15,6 +15,7 @@
 
 #include "daemon/curve.h"
 #include "tests/support_rig.h"
+#include "tests/support_ws.h"
 
 enum { OUTPUT_LEN = 1 << 16, OK = 0, UNAVAILABLE = 69 };
 
@@ -226,11 +227,58 @@ Test(scenario_curve, a_key_that_was_taken_back_hears_nothing_more)
     zsock_destroy(&stays);
 }
 
-Test(scenario_curve, armweb_which_has_no_key_says_so)
+Test(scenario_curve, armweb_without_a_key_says_so)
 {
     cr_expect(eq(int, shell("$armd/armweb -c armd.yaml --check"), 78), "%s", output);
-    cr_expect(ne(ptr, strstr(output, "armweb has no CURVE key for tcp://"), NULL), "%s",
+    cr_expect(ne(ptr, strstr(output, "name armweb's in web.certificate"), NULL), "%s",
               output);
+    /* its configuration is armd's, but not armd's secret */
+    cr_assert(eq(int,
+                 shell("sed -i 's|^web:.*|&\\n  certificate: gone\\n  server: "
+                       "server/curve.cert|' armd.yaml; rm server/curve.cert_secret; "
+                       "$armd/armweb -c armd.yaml --check"),
+                 0),
+              "%s", output);
+    cr_expect(eq(int,
+                 shell("mkdir p; touch p/index.html; $armd/armweb -c armd.yaml --port "
+                       "0 --pages p"),
+                 UNAVAILABLE),
+              "%s", output);
+    cr_expect(ne(ptr, strstr(output, "gone: cannot be read"), NULL), "%s", output);
+}
+
+/* The page of an armweb with the keys of `who`: does it come to see the arm? */
+static bool page_sees_the_arm(const char *who)
+{
+    struct ws page;
+    cr_assert(eq(int,
+                 shell("sed -i 's|^web:.*|&\\n  certificate: %s/curve.cert_secret\\n  "
+                       "server: server/curve.cert|' armd.yaml",
+                       who),
+                 0));
+    rig_start_web(&rig);
+    cr_assert(ws_open(&page, rig.web_port));
+    bool is_seen = false;
+    for (int i = 0; i < 20 && !is_seen; i++) {
+        zclock_sleep(100);
+        json_t *reply = ws_request(&page, "{s:s}", "cmd", "status");
+        is_seen = json_is_true(json_object_get(reply, "ok"));
+        json_decref(reply);
+    }
+    ws_close(&page);
+    return is_seen;
+}
+
+Test(scenario_curve, armweb_with_a_key_that_armd_knows_shows_the_arm)
+{
+    await_friend();
+    cr_expect(page_sees_the_arm("friend"));
+}
+
+Test(scenario_curve, armweb_with_another_key_sees_nothing)
+{
+    await_friend();
+    cr_expect(not(page_sees_the_arm("stranger")));
 }
 
 Test(scenario_curve, a_secret_is_its_owners_alone)
