@@ -137,10 +137,18 @@ static int serve(const struct config *cfg, const struct web_files *files,
 /* what armd would know armweb by, and armweb it */
 static int check_endpoints(const struct config *cfg)
 {
+    char err[ERR_LEN], sentence[2 * ERR_LEN];
     const bool is_tcp = curve_is_needed(cfg->control.endpoint) ||
                         curve_is_needed(cfg->telemetry.endpoint);
-    if (!is_tcp || (*cfg->web.certificate && *cfg->web.server))
+    if (!is_tcp)
         return EX_OK;
+    if (*cfg->web.certificate && *cfg->web.server) {
+        if (curve_check_client(cfg->web.certificate, cfg->web.server, err, sizeof(err)) ==
+            0)
+            return EX_OK;
+        snprintf(sentence, sizeof(sentence), "web.certificate, web.server: %s", err);
+        return fail(EX_CONFIG, sentence);
+    }
     return fail(EX_CONFIG,
                 "control.endpoint, telemetry.endpoint: tcp:// needs CURVE keys: name "
                 "armweb's in web.certificate and armd's public one in web.server (see "

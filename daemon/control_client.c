@@ -6,20 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLIENTS = 512 };
+#include "pcm/checksum.h"
 
-/* FNV-1a, 64 bit (Fowler, Noll, Vo) */
-static uint64_t hash(uint64_t h, const void *bytes, size_t len)
-{
-    const unsigned char *p = bytes;
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ p[i]) * 0x100000001b3ull;
-    return h;
-}
+enum { CLIENTS = 512 };
 
 static uint64_t hash_of(const void *bytes, size_t len)
 {
-    return hash(0xcbf29ce484222325ull, bytes, len);
+    return checksum_mix(CHECKSUM_BASIS, bytes, len);
 }
 
 const char *lease_owner(struct lease *l, int64_t now_ms, int64_t for_ms, bool is_kept)

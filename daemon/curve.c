@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "pcm/checksum.h"
+
 enum { PATH_LEN = 1024 };
 
 bool curve_is_needed(const char *endpoint)
@@ -113,19 +115,21 @@ int curve_check(const char *secret, const char *allow, char *err, size_t err_len
     return -ENOTDIR;
 }
 
+int curve_check_client(const char *secret, const char *server, char *err, size_t err_len)
+{
+    zcert_t *own = load_secret(secret, err, err_len);
+    zcert_t *its = own ? load(server, err, err_len) : NULL;
+    const int rc = its ? 0 : -EINVAL;
+    zcert_destroy(&own);
+    zcert_destroy(&its);
+    return rc;
+}
+
 struct curve_guard {
     zactor_t *auth; /* asks a store of its own when somebody connects */
     char folder[PATH_LEN];
     uint64_t seen; /* of the folder's files, when the store was filled */
 };
-
-static uint64_t mix(uint64_t sum, const void *data, size_t len)
-{
-    const uint8_t *byte = data;
-    for (size_t i = 0; i < len; i++) /* FNV-1a */
-        sum = (sum ^ byte[i]) * UINT64_C(0x100000001b3);
-    return sum;
-}
 
 /* One number for names, files and times of all that is in the folder, in any order. */
 static uint64_t look_at(const char *folder)
@@ -134,12 +138,12 @@ static uint64_t look_at(const char *folder)
     uint64_t sum = 0;
     for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
         struct stat st;
-        uint64_t one = mix(UINT64_C(0xcbf29ce484222325), e->d_name, strlen(e->d_name));
+        uint64_t one = checksum_mix(CHECKSUM_BASIS, e->d_name, strlen(e->d_name));
         if (fstatat(dirfd(dir), e->d_name, &st, 0) < 0)
             continue;
-        one = mix(one, &st.st_ino, sizeof(st.st_ino));
-        one = mix(one, &st.st_size, sizeof(st.st_size));
-        sum += mix(one, &st.st_mtim, sizeof(st.st_mtim));
+        one = checksum_mix(one, &st.st_ino, sizeof(st.st_ino));
+        one = checksum_mix(one, &st.st_size, sizeof(st.st_size));
+        sum += checksum_mix(one, &st.st_mtim, sizeof(st.st_mtim));
     }
     if (dir)
         closedir(dir);

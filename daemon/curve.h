@@ -21,6 +21,9 @@ int curve_make(const char *path, const char *owner, char *err, size_t err_len);
  * or that others can read, or a folder that is none. */
 int curve_check(const char *secret, const char *allow, char *err, size_t err_len);
 
+/* Can a client ask with these?  As above: its own secret, and the server's public certificate. */
+int curve_check_client(const char *secret, const char *server, char *err, size_t err_len);
+
 /* While it is open sockets of this process take the clients whose public certificates are in the
  * folder `allow`; files may come and go at any time.  NULL: out of memory. */
 struct curve_guard;

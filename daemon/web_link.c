@@ -8,6 +8,8 @@
 enum {
     FRAME_ms = 33,         /* telemetry: 30 Hz at most */
     SILENT_ms = 500,       /* without a word: armd is down */
+    STRANGE_ms = 5000,     /* without a first word: this is said */
+    HEARTBEAT_ms = 1000,   /* of ZeroMQ: a machine that is gone does not close */
     PING_AFTER_ms = 250,   /* without a word: it is asked */
     REPLY_MAX_ms = 60000,  /* learning a long path on a busy machine */
     TAKE_MAX = 2000,       /* messages a call */
@@ -23,7 +25,8 @@ struct web_link {
     struct web_link_owner owner;
     zsock_t *control, *telemetry;
     int64_t next_id, heard_ms, pinged_ms, handed_ms;
-    bool is_up;
+    bool is_up, is_watched; /* watched: over tcp://, and never heard yet */
+    int64_t watched_ms;     /* since when */
     int n_waiting;
     struct waiting waiting[WEB_PENDING];
     char *newest[WEB_SPIKES]; /* texts by kind */
@@ -43,6 +46,8 @@ static void set_up(struct web_link *l)
     zsock_set_reconnect_ivl(l->telemetry, 100);
     zsock_set_reconnect_ivl(l->control, 100);
     zsock_set_subscribe(l->telemetry, "");
+    zsock_set_heartbeat_ivl(l->control, HEARTBEAT_ms);
+    zsock_set_heartbeat_ivl(l->telemetry, HEARTBEAT_ms);
 }
 
 static int join(zsock_t *sock, const char *endpoint, const struct web_link_params *p,
@@ -71,6 +76,7 @@ struct web_link *web_link_open(const struct web_link_params *p,
         return NULL;
     l->owner = *owner;
     l->heard_ms = -SILENT_ms;
+    l->is_watched = curve_is_needed(p->control);
     l->control = zsock_new(ZMQ_DEALER);
     l->telemetry = zsock_new(ZMQ_SUB);
     l->spikes = malloc(SPIKES_MAX_B);
@@ -250,6 +256,19 @@ static void ping(struct web_link *l, int64_t now_ms)
     l->pinged_ms = now_ms;
 }
 
+/* armd tells a stranger nothing: whoever set armweb up has to hear of it from armweb */
+static void watch_first(struct web_link *l, int64_t now_ms)
+{
+    if (!l->watched_ms)
+        l->watched_ms = now_ms;
+    const bool is_strange = !l->is_up && now_ms - l->watched_ms > STRANGE_ms;
+    if (is_strange)
+        fputs("armweb: warning: armd does not answer, or does not know the key of "
+              "web.certificate\n",
+              stderr);
+    l->is_watched = !l->is_up && !is_strange;
+}
+
 const char *web_link_ask(struct web_link *l, uint64_t page, int64_t id, json_t *request,
                          const char *client, int64_t now_ms)
 {
@@ -293,4 +312,6 @@ void web_link_poll(struct web_link *l, int64_t now_ms)
     }
     give_up_waiting(l, now_ms);
     ping(l, now_ms);
+    if (l->is_watched)
+        watch_first(l, now_ms);
 }

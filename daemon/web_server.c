@@ -313,7 +313,7 @@ static void on_tick(lws_sorted_usec_list_t *sul)
                      web_link_is_waiting(s->link) ? WAITING_us : FRAME_us);
 }
 
-static bool listen_at(struct web_server *s)
+static bool listen_at(struct web_server *s, char *err, size_t err_len)
 {
     const struct web_server_params *p = s->p;
     const struct lws_context_creation_info info = {
@@ -335,6 +335,7 @@ static bool listen_at(struct web_server *s)
         .vhost_name = "armweb"};
     s->lws = lws_create_context(&info);
     s->vhost = s->lws ? lws_create_vhost(s->lws, &info) : NULL;
+    snprintf(err, err_len, "cannot listen at %s, port %d", p->address, p->port);
     return s->vhost;
 }
 
@@ -366,12 +367,9 @@ struct web_server *web_server_open(const struct web_server_params *p, char *err,
             buckets_create(TRIES_PER_s, TOKENS_MAX, ALL_TRIES_PER_s, ALL_TRIES_PER_s);
         s->link = web_link_open(&p->armd, &owner, err, err_len);
     }
-    if (s && s->buckets && s->tries && s->link) {
-        if (listen_at(s)) {
-            lws_sul_schedule(s->lws, 0, &s->tick.sul, on_tick, 1);
-            return s;
-        }
-        snprintf(err, err_len, "cannot listen at %s, port %d", p->address, p->port);
+    if (s && s->buckets && s->tries && s->link && listen_at(s, err, err_len)) {
+        lws_sul_schedule(s->lws, 0, &s->tick.sul, on_tick, 1);
+        return s;
     }
     web_server_close(s);
     return NULL;
