@@ -93,7 +93,7 @@ static int complete(struct bus *b, int64_t now_ns)
     b->is_waiting = false;
     b->seen = 0;
     b->last = -1;
-    b->had_gap = false;
+    b->had_gap = b->had_gap && b->is_aside;
     return !b->is_aside;
 }
 

@@ -5,6 +5,10 @@
  * Bulk Read takes the place of the Sync Read: same burst, one longer reply, and never a
  * second request that could collide with replies on the half-duplex line.
  *
+ * Through indirect addresses a reply is three bytes shorter, and tells of every servo in every cycle
+ * whether its watchdog has tripped, or is gone: then the servo has restarted, and its addresses are
+ * gone, too.
+ *
  * A Fast Sync Read is answered by one frame for all, a quarter shorter; but one servo that is
  * silent spoils it for everybody.  It is used where all servos answer it, and after some
  * failures in a row given up for a while, so that the plain reads tell who is missing.
@@ -26,12 +30,12 @@ enum { FAST_MISSES = 3, FAST_REST_CYCLES = 1000 };
 static bool parse(struct bus *b, const uint8_t **bytes, int *n, struct bus_answer *out)
 {
     struct dxl_packet p = {0};
-    bool is_answer = dxl_fast_next(&b->dxl.fast, FAST_LEN, &p);
+    bool is_answer = dxl_fast_next(&b->dxl.fast, b->dxl.fast_len, &p);
     while (!is_answer && dxl_parse(&b->dxl.parser, bytes, n, &p)) {
         is_answer = p.instruction == DXL_STATUS; /* else an echo of what was sent */
         if (is_answer && p.id == DXL_BROADCAST) {
             b->dxl.fast = p;
-            is_answer = dxl_fast_next(&b->dxl.fast, FAST_LEN, &p);
+            is_answer = dxl_fast_next(&b->dxl.fast, b->dxl.fast_len, &p);
         }
     }
     *out = (struct bus_answer){p.id, p.error, p.n, p.params};
@@ -66,18 +70,51 @@ static void take_status(struct bus *b, int k, const uint8_t *full)
         b->must_rearm = true;
 }
 
+const uint8_t bus_dxl_packed[PACKED_LEN] = {
+    DXL_BUS_WATCHDOG,         DXL_PRESENT_CURRENT,      DXL_PRESENT_CURRENT + 1,
+    DXL_PRESENT_VELOCITY,     DXL_PRESENT_VELOCITY + 1, DXL_PRESENT_POSITION,
+    DXL_PRESENT_POSITION + 1,
+};
+
+struct dxl_block bus_dxl_cycle_block(const struct bus *b)
+{
+    return b->dxl.packed
+               ? (struct dxl_block){.addr = (uint16_t)b->dxl.packed, .len = PACKED_LEN}
+               : (struct dxl_block){.addr = FAST_ADDR, .len = FAST_LEN};
+}
+
+static void take_motion(struct bus *b, int k, int load, int32_t velocity,
+                        int32_t position)
+{
+    struct bus_sample *s = &b->sample;
+    s->load[k] = (float)(load * b->dxl.load_unit[k]);
+    s->current_A[k] = b->dxl.current_A[k] > 0 ? (float)(load * b->dxl.current_A[k]) : NAN;
+    s->dq_rad_s[k] = (float)dxl_raw_to_rad_s(velocity);
+    s->q_rad[k] = (float)dxl_raw_to_rad(position);
+}
+
+/* Of a servo that has restarted the bytes mean nothing: the pose stays, and it is asked. */
+static void take_packed(struct bus *b, int k, const uint8_t *data)
+{
+    const bool is_tripped = data[0] == DXL_WATCHDOG_TRIPPED;
+    if (data[0] != b->dxl.watchdog && !is_tripped) {
+        b->dxl.packed = 0;
+        b->dxl.ask_full |= 1u << k;
+        return;
+    }
+    b->must_rearm = b->must_rearm || is_tripped;
+    take_motion(b, k, dxl_get_i16(data + 1), dxl_get_i16(data + 3),
+                dxl_get_i16(data + 5));
+}
+
 void bus_dxl_take_block(struct bus *b, int k, int addr, const uint8_t *data, int n)
 {
     struct bus_sample *s = &b->sample;
     if (addr == FULL_ADDR)
         take_status(b, k, data);
-    const int32_t velocity = dxl_get_i32(data + DXL_PRESENT_VELOCITY - addr);
-    const int32_t position = dxl_get_i32(data + DXL_PRESENT_POSITION - addr);
-    const int load = dxl_get_i16(data + DXL_PRESENT_CURRENT - addr);
-    s->load[k] = (float)(load * b->dxl.load_unit[k]);
-    s->current_A[k] = b->dxl.current_A[k] > 0 ? (float)(load * b->dxl.current_A[k]) : NAN;
-    s->dq_rad_s[k] = (float)dxl_raw_to_rad_s(velocity);
-    s->q_rad[k] = (float)dxl_raw_to_rad(position);
+    take_motion(b, k, dxl_get_i16(data + DXL_PRESENT_CURRENT - addr),
+                dxl_get_i32(data + DXL_PRESENT_VELOCITY - addr),
+                dxl_get_i32(data + DXL_PRESENT_POSITION - addr));
     if (addr + n <= DXL_PRESENT_TEMPERATURE)
         return;
     s->volts_V =
@@ -98,9 +135,13 @@ static void watch_alert(struct bus *b, int k, bool is_alert)
 
 static bool take(struct bus *b, int k, const struct bus_answer *a)
 {
-    if (a->n != FAST_LEN && a->n != SLOW_LEN && a->n != FULL_LEN)
+    if (a->n != PACKED_LEN && a->n != FAST_LEN && a->n != SLOW_LEN && a->n != FULL_LEN)
         return false;
     watch_alert(b, k, a->error & DXL_ALERT);
+    if (a->n == PACKED_LEN) {
+        take_packed(b, k, a->params);
+        return true;
+    }
     const int addr = a->n == FAST_LEN   ? FAST_ADDR
                      : a->n == SLOW_LEN ? SLOW_ADDR
                                         : FULL_ADDR;
@@ -239,14 +280,15 @@ static int put_request(struct bus *b, uint8_t *out, int cap)
     bool is_full;
     const bool is_fast = choose_fast(b);
     const int wide = choose_wide(b, &is_full);
+    struct dxl_block block[ARM_MAX_JOINTS], all = bus_dxl_cycle_block(b);
     b->dxl.was_fast = wide < 0 && is_fast;
+    b->dxl.fast_len = all.len;
     if (b->dxl.was_fast)
-        return dxl_encode_fast_sync_read(FAST_ADDR, FAST_LEN, b->p.id, b->p.n, out, cap);
+        return dxl_encode_fast_sync_read(all.addr, all.len, b->p.id, b->p.n, out, cap);
     if (wide < 0)
-        return dxl_encode_sync_read(FAST_ADDR, FAST_LEN, b->p.id, b->p.n, out, cap);
-    struct dxl_block block[ARM_MAX_JOINTS];
+        return dxl_encode_sync_read(all.addr, all.len, b->p.id, b->p.n, out, cap);
     for (int k = 0; k < b->p.n; k++)
-        block[k] = (struct dxl_block){b->p.id[k], FAST_ADDR, FAST_LEN};
+        block[k] = (struct dxl_block){b->p.id[k], all.addr, all.len};
     block[wide].addr = is_full ? FULL_ADDR : SLOW_ADDR;
     block[wide].len = is_full ? FULL_LEN : SLOW_LEN;
     return dxl_encode_bulk_read(block, b->p.n, out, cap);

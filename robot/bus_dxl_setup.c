@@ -7,7 +7,8 @@
 #include "robot/bus_dxl.h"
 
 #include <errno.h>
-#include <math.h> /* lround */
+#include <math.h>   /* lround */
+#include <stdlib.h> /* abs */
 #include <string.h>
 
 #include "robot/dxl_model.h"
@@ -122,19 +123,54 @@ static int check_model(struct bus *b, int k, char *err, size_t err_len)
             "and it would turn on without armd: update it",
             b->p.port, b->p.id[k], b->firmware[k], DXL_WATCHDOG_FIRMWARE);
     b->dxl.current_A[k] = m->current_A;
+    b->dxl.packed_at[k] = m->is_small && b->firmware[k] < DXL_INDIRECT_MOVED_FIRMWARE
+                              ? DXL_INDIRECT_DATA_SMALL
+                              : DXL_INDIRECT_DATA;
     return 0;
 }
 
-/* Do they answer a fast sync read?  Adapters and firmware differ: asked, not believed. */
+/* The packed block of a servo.  One that does not take the addresses is read without it. */
+static void pack(struct bus *b, int k)
+{
+    uint8_t now[2 * PACKED_LEN];
+    if (bus_read(b, k, DXL_INDIRECT_ADDRESS, sizeof(now), now) < 0)
+        b->dxl.packed_at[k] = 0;
+    for (int i = 0; i < PACKED_LEN && b->dxl.packed_at[k]; i++)
+        if (dxl_get_u16(now + 2 * i) != bus_dxl_packed[i] &&
+            bus_write(b, k, DXL_INDIRECT_ADDRESS + 2 * i, 2, bus_dxl_packed[i],
+                      BUS_TRIES) < 0)
+            b->dxl.packed_at[k] = 0;
+}
+
+/* Does the packed block say what the registers said?  Sixteen bits of position are sixteen
+ * turns: far from their ends nothing wraps. */
+static bool is_packed(struct bus *b, int k)
+{
+    enum { FAR_ticks = 16384, MOVED_ticks = 64 };
+    uint8_t data[PACKED_LEN];
+    const int at = dxl_rad_to_raw((double)b->sample.q_rad[k]);
+    if (b->dxl.packed_at[k] == 0 || b->dxl.packed_at[k] != b->dxl.packed_at[0] ||
+        bus_read(b, k, b->dxl.packed_at[k], PACKED_LEN, data) < 0)
+        return false;
+    return (data[0] == b->dxl.watchdog || data[0] == DXL_WATCHDOG_TRIPPED) &&
+           abs(at) < FAR_ticks && abs(dxl_get_i16(data + 5) - at) < MOVED_ticks;
+}
+
+/* Do they answer packed, and fast?  Adapters and firmware differ: asked, not believed. */
 void bus_dxl_learn(struct bus *b)
 {
     uint8_t frame[14 + ARM_MAX_JOINTS];
+    bool are_packed = true, are_fast = true;
+    for (int k = 0; k < b->p.n && are_packed; k++)
+        are_packed = is_packed(b, k);
     for (int k = 0; k < b->p.n; k++)
-        if (b->firmware[k] < DXL_FAST_FIRMWARE)
-            return;
-    const int n = dxl_encode_fast_sync_read(FAST_ADDR, FAST_LEN, b->p.id, b->p.n, frame,
+        are_fast = are_fast && b->firmware[k] >= DXL_FAST_FIRMWARE;
+    b->dxl.packed = are_packed ? b->dxl.packed_at[0] : 0;
+    const struct dxl_block all = bus_dxl_cycle_block(b);
+    const int n = dxl_encode_fast_sync_read(all.addr, all.len, b->p.id, b->p.n, frame,
                                             sizeof(frame));
-    b->dxl.has_fast = bus_ask(b, b->p.n - 1, frame, n, FAST_LEN) == 0;
+    b->dxl.fast_len = all.len;
+    b->dxl.has_fast = are_fast && bus_ask(b, b->p.n - 1, frame, n, all.len) == 0;
 }
 
 /* Speed limit, and the unit of register 126: share of the current limit where there is one
@@ -219,6 +255,7 @@ int bus_dxl_prepare(struct bus *b, int k, char *err, size_t err_len)
         return rc;
     const bool is_shut_down = bytes[0] & bytes[DXL_HARDWARE_ERROR_STATUS - DXL_SHUTDOWN];
     const bool do_start = !is_shut_down && b->is_torque_on;
+    pack(b, k);
     rc = read_limits(b, k, err, err_len);
     if (rc == 0 && !is_shut_down)
         rc = set_mode(b, k, err, err_len);

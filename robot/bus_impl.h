@@ -63,6 +63,9 @@ struct bus_dxl {
     bool has_current[ARM_MAX_JOINTS];    /* the servo can be sent a current */
     int32_t v_limit_raw[ARM_MAX_JOINTS]; /* beyond it a servo ignores the goal */
     double carry_rad_s[ARM_MAX_JOINTS];  /* asked for, and not yet sent */
+    int packed_at[ARM_MAX_JOINTS]; /* where the servo's packed block is; 0: nowhere */
+    int packed;                    /* where that of all is; 0: it is not read */
+    int fast_len;                  /* of each servo, in the fast reply that is awaited */
     uint32_t alert, ask_full; /* bit k: reports a fault; is to be read in FULL soon */
     int slow_in, slow_reads;  /* cycles until the next SLOW read; how many there were */
     bool has_fast;            /* all servos answered a fast sync read */
@@ -90,7 +93,7 @@ struct bus {
     bool is_lost, is_waiting;  /* link gone; a request is out */
     bool is_aside;             /* what is asked for this time is no pose */
     bool is_torque_on;         /* as asked for */
-    bool had_gap;              /* nothing complete came for half the watchdog's time */
+    bool had_gap;              /* no pose yet, or none for half the watchdog's time */
     bool must_rearm;           /* a servo may refuse goals: say what makes it listen */
     int64_t sent_ns, heard_ns; /* the last request; the last complete set of replies */
     uint32_t seen; /* bit k: servo k is in the set of replies being collected */

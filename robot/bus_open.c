@@ -133,7 +133,6 @@ struct bus *bus_open(const struct bus_params *p, char *err, size_t err_len)
     b->p = *p;
     b->ops = ops;
     b->latency_us = 1000 * link_latency_ms(p->port);
-    b->must_rearm = true; /* nobody knows how long until the first cycle */
     b->is_torque_on = true;
     b->link = link_open(p->port, p->baud_Bd, err, err_len);
     if (!b->link) {
@@ -146,6 +145,7 @@ struct bus *bus_open(const struct bus_params *p, char *err, size_t err_len)
         goto fail;
     }
     bus_forget_replies(b);
+    b->must_rearm = b->had_gap = true; /* others were spoken to after the first */
     b->sample.t_ns = b->sent_ns = b->heard_ns = bus_now_us() * 1000;
     return b;
 
@@ -189,11 +189,11 @@ void bus_close(struct bus *b)
     free(b);
 }
 
-/* After slow calls the watchdogs may have run out. */
+/* After slow calls the watchdogs may have run out, and the arm is not where it was seen last. */
 static int end_slow(struct bus *b, int rc)
 {
     bus_forget_replies(b);
-    b->must_rearm = true;
+    b->must_rearm = b->had_gap = true;
     return b->is_lost ? -EIO : rc;
 }
 
@@ -236,5 +236,7 @@ int bus_clear_errors(struct bus *b)
         if (first == 0)
             first = rc;
     }
+    if (b->ops->learn && !b->is_lost)
+        b->ops->learn(b);
     return end_slow(b, first);
 }

@@ -11,6 +11,7 @@ struct dxl_model {
     int number;
     const char *name;
     double current_A; /* of a step of registers 38, 102, 126; 0: register 126 is a load */
+    int is_small;     /* XL330, XC330: DXL_INDIRECT_DATA_SMALL */
 };
 
 /* NULL when the driver does not know such a servo. */

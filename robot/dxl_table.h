@@ -40,6 +40,11 @@ enum {
     DXL_PRESENT_TEMPERATURE = 146 /* 1 */
 };
 
+/* Address n of 0.. is at DXL_INDIRECT_ADDRESS + 2 n, and names the byte that stands at data + n;
+ * data of the XL330 and XC330 are elsewhere before firmware 52 (model files of the SDK). */
+enum { DXL_INDIRECT_ADDRESS = 168 /* 2 */, DXL_INDIRECT_DATA = 224 /* 1 */ };
+enum { DXL_INDIRECT_DATA_SMALL = 208, DXL_INDIRECT_MOVED_FIRMWARE = 52 };
+
 enum { DXL_MODE_CURRENT = 0, DXL_MODE_VELOCITY = 1, DXL_MODE_POSITION = 3 };
 enum { DXL_MODE_EXTENDED_POSITION = 4, DXL_MODE_CURRENT_POSITION = 5, DXL_MODE_PWM = 16 };
 

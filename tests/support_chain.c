@@ -11,8 +11,6 @@
 
 #include "robot/tty_baud.h"
 
-enum { ANSWER_LEN = 10 }; /* of a device in a fast reply: registers 126..135 */
-
 static void hear(struct chain *c, const uint8_t *bytes, int n)
 {
     struct dxl_packet p, one;
@@ -20,7 +18,7 @@ static void hear(struct chain *c, const uint8_t *bytes, int n)
         if (p.id != DXL_BROADCAST)
             c->heard++;
         else
-            while (dxl_fast_next(&p, ANSWER_LEN, &one))
+            while (dxl_fast_next(&p, c->fast_len, &one))
                 c->heard++;
     }
 }
@@ -38,6 +36,8 @@ static void take_from_host(struct chain *c)
     servo_bus_receive(sim_bus(c->sim), sim_time_ns(c->sim), bytes, (size_t)n);
     while (dxl_parse(&c->asked, &at, &n, &p)) {
         c->fast += p.instruction == DXL_FAST_SYNC_READ;
+        if (p.instruction == DXL_FAST_SYNC_READ)
+            c->fast_len = dxl_get_u16(p.params + 2); /* of each device */
         c->is_asked |= p.instruction == DXL_SYNC_READ || p.instruction == DXL_BULK_READ ||
                        p.instruction == DXL_FAST_SYNC_READ;
     }

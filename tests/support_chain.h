@@ -23,6 +23,7 @@ struct chain {
     struct dxl_parser asked, told; /* what passes on the line, seen by nobody's driver */
     bool is_asked;                 /* a request for samples has passed */
     uint64_t fast;                 /* of these, fast ones */
+    int fast_len;                  /* what the last one asked of each device, bytes */
     uint64_t heard; /* sound answers on the line, each device of a fast one */
 };
 

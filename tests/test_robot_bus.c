@@ -105,14 +105,22 @@ static void expect_writes(int id, const int (*want)[2], int n)
     cr_expect(eq(int, seen, n), "writes to servo %d", id);
 }
 
+/* indirect addresses: watchdog, low words of current, velocity and position */
+#define PACKED                                                                           \
+    {168, 98}, {170, 126}, {172, 127}, {174, 128}, {176, 129}, {178, 132},               \
+    {                                                                                    \
+        180, 133                                                                         \
+    }
+
 TestSuite(robot_bus, .init = start, .fini = stop, .timeout = 60);
 
 Test(robot_bus, opening_writes_the_documented_steps_in_order)
 {
-    static const int want[][2] = {
-        {DXL_STATUS_RETURN_LEVEL, 2}, {DXL_TORQUE_ENABLE, 0}, {DXL_OPERATING_MODE, 1},
-        {DXL_RETURN_DELAY, 0},        {DXL_BUS_WATCHDOG, 0},  {DXL_GOAL_VELOCITY, 0},
-        {DXL_TORQUE_ENABLE, 1},       {DXL_GOAL_VELOCITY, 0}, {DXL_BUS_WATCHDOG, 5}};
+    static const int want[][2] = {{DXL_STATUS_RETURN_LEVEL, 2}, PACKED,
+                                  {DXL_TORQUE_ENABLE, 0},       {DXL_OPERATING_MODE, 1},
+                                  {DXL_RETURN_DELAY, 0},        {DXL_BUS_WATCHDOG, 0},
+                                  {DXL_GOAL_VELOCITY, 0},       {DXL_TORQUE_ENABLE, 1},
+                                  {DXL_GOAL_VELOCITY, 0},       {DXL_BUS_WATCHDOG, 5}};
     char err[256] = "";
     const struct bus_params p = params();
     bus = bus_open(&p, err, sizeof(err));
@@ -124,9 +132,10 @@ Test(robot_bus, opening_writes_the_documented_steps_in_order)
 /* Torque off for a moment lets an arm sag: not without need. */
 Test(robot_bus, opening_leaves_the_torque_of_a_prepared_servo_on)
 {
-    static const int want[][2] = {{DXL_STATUS_RETURN_LEVEL, 2}, {DXL_BUS_WATCHDOG, 0},
-                                  {DXL_GOAL_VELOCITY, 0},       {DXL_TORQUE_ENABLE, 1},
-                                  {DXL_GOAL_VELOCITY, 0},       {DXL_BUS_WATCHDOG, 5}};
+    static const int want[][2] = {{DXL_STATUS_RETURN_LEVEL, 2}, PACKED,
+                                  {DXL_BUS_WATCHDOG, 0},        {DXL_GOAL_VELOCITY, 0},
+                                  {DXL_TORQUE_ENABLE, 1},       {DXL_GOAL_VELOCITY, 0},
+                                  {DXL_BUS_WATCHDOG, 5}};
     char err[256] = "";
     const struct bus_params p = params();
     peer_set(&peer, 1, DXL_OPERATING_MODE, 1, DXL_MODE_VELOCITY);

@@ -180,3 +180,53 @@ Test(robot_bus_chain, a_servo_that_falls_silent_is_told_apart_in_fast_reads_too)
     cr_expect(chain_cycle(&c, still, PERIOD_ns));
     chain_stop(&c);
 }
+
+/* Bytes of a device's answer in the cycle that follows. */
+static int answer_len(struct chain *c)
+{
+    chain_cycle(c, (float[N]){0}, PERIOD_ns);
+    return c->fast_len;
+}
+
+Test(robot_bus_chain, a_cycle_reads_seven_bytes_of_each_servo_that_say_what_ten_would)
+{
+    static struct chain c;
+    start(&c, 46);
+    cr_expect(eq(int, answer_len(&c), 7));
+    for (int i = 0; i < RATE_Hz / 2; i++)
+        chain_cycle(&c, (float[N]){0.3f, -0.3f, 0.2f}, PERIOD_ns);
+    for (int k = 0; k < N; k++) {
+        uint8_t at[10];
+        servo_read(servo_bus_servo(sim_bus(c.sim), k), DXL_PRESENT_CURRENT, 10, at);
+        cr_expect(epsilon_eq(flt, c.sample.q_rad[k],
+                             (float)dxl_raw_to_rad(dxl_get_i32(at + 6)), 0.004f));
+        cr_expect(epsilon_eq(flt, c.sample.dq_rad_s[k],
+                             (float)dxl_raw_to_rad_s(dxl_get_i32(at + 2)), 0.05f));
+    }
+    cr_expect(lt(flt, c.sample.dq_rad_s[1], -0.2f), "below zero, too");
+    chain_stop(&c);
+}
+
+Test(robot_bus_chain, a_restarted_servo_has_no_packed_bytes_and_is_told_at_once)
+{
+    static struct chain c;
+    start(&c, 46);
+    for (int i = 0; i < RATE_Hz / 2; i++)
+        chain_cycle(&c, (float[N]){0.2f}, PERIOD_ns);
+    const float before = c.sample.q_rad[2];
+    chain_inject(&c, "reboot:3+0.001");
+    int cycles = 0;
+    for (; cycles < RATE_Hz && !c.sample.error[2]; cycles++) {
+        chain_cycle(&c, (float[N]){0}, PERIOD_ns);
+        cr_expect(lt(flt, fabsf(c.sample.q_rad[2] - before), 0.1f),
+                  "no pose that is none");
+    }
+    cr_expect(eq(u8, c.sample.error[2], BUS_ERROR_RESTARTED));
+    cr_expect(le(int, cycles, 6), "%d cycles", cycles);
+    cr_expect(eq(int, answer_len(&c), 10), "all are read as they are");
+    chain_serve(&c, true);
+    cr_expect(eq(int, bus_clear_errors(c.bus), 0));
+    chain_serve(&c, false);
+    cr_expect(eq(int, answer_len(&c), 7), "and packed again");
+    chain_stop(&c);
+}
