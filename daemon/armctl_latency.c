@@ -24,7 +24,7 @@ static int read_histograms(struct client *c, struct latency *l, json_t **reply)
 
 static void print_percentiles(const struct latency *l)
 {
-    static const char *const names[N_LATENCIES] = {"wake-up", "cycle", "bus"};
+    static const char *const names[N_LATENCIES] = {"wake-up", "cycle", "ahead", "bus"};
     printf("%-8s %10s %6s %6s %6s %6s\n", "us", "samples", "p50", "p99", "p99.9", "max");
     for (int k = 0; k < N_LATENCIES; k++) {
         enum latency_kind kind = (enum latency_kind)k;

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const names[N_LATENCIES] = {"wake", "cycle", "bus"};
+static const char *const names[N_LATENCIES] = {"wake", "cycle", "ahead", "bus"};
 
 const char *latency_name(enum latency_kind kind)
 {

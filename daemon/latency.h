@@ -12,7 +12,15 @@
 
 #include "daemon/loop.h"
 
-enum latency_kind { LATENCY_WAKE, LATENCY_CYCLE, LATENCY_BUS, N_LATENCIES };
+/* Wake-up; from there until the goals are written; what is computed for the next cycle while the
+ * servos answer; bus round trip. */
+enum latency_kind {
+    LATENCY_WAKE,
+    LATENCY_CYCLE,
+    LATENCY_AHEAD,
+    LATENCY_BUS,
+    N_LATENCIES
+};
 
 struct latency {
     uint64_t count[N_LATENCIES][HISTOGRAM_BUCKETS]; /* of 1 us; the last: all above */
@@ -21,7 +29,7 @@ struct latency {
     uint64_t seconds; /* that were added */
 };
 
-const char *latency_name(enum latency_kind kind); /* "wake", "cycle", "bus" */
+const char *latency_name(enum latency_kind kind); /* "wake", "cycle", "ahead", "bus" */
 
 void latency_add(struct latency *l, const struct histogram second[N_LATENCIES]);
 

@@ -12,7 +12,7 @@
 #include "daemon/loop_impl.h"
 
 enum { COMMANDS = 64, EVENTS = 256, SAMPLES = 512, POINTS = 1024, TRACES = 2048 };
-enum { H_WAKE, H_CYCLE, H_BUS };
+enum { H_WAKE, H_CYCLE, H_AHEAD, H_BUS };
 enum { LOST_us = 100000 }; /* lock-step, of the machine's time */
 static const int64_t SECOND_ns = 1000000000;
 
@@ -203,6 +203,7 @@ static void take_sample(struct loop *l, int64_t t_ns)
 {
     if (!l->bus || l->is_new)
         return;
+    l->has_tip = false; /* an incomplete set changes the sample, too */
     int rc = bus_poll(l->bus, t_ns, &l->sample);
     if (rc < 0) {
         drop_bus(l);
@@ -217,6 +218,25 @@ static void take_sample(struct loop *l, int64_t t_ns)
     }
 }
 
+/* between cycles: what the next one will want to know of the pose */
+static void take_early(struct loop *l, int64_t t_ns)
+{
+    take_sample(l, t_ns);
+    if (!l->is_new)
+        return;
+    const int64_t began_ns = loop_clock_machine_ns();
+    loop_motion_find_tip(l);
+    l->ahead_ns += loop_clock_machine_ns() - began_ns;
+}
+
+/* and of the network: that needs no pose, so it is computed while the servos answer */
+static void run_network(struct loop *l, int64_t next_ns)
+{
+    const int64_t began_ns = loop_clock_machine_ns();
+    loop_motion_look_ahead(l, next_ns);
+    l->ahead_ns = loop_clock_machine_ns() - began_ns;
+}
+
 /* the first part of a cycle's rest is spent on the port, so that replies are taken (and
  * timed) when they come */
 static void await_replies(struct loop *l, int64_t until_ns)
@@ -225,7 +245,7 @@ static void await_replies(struct loop *l, int64_t until_ns)
         int64_t left_us = (until_ns - now_ns(l)) / 1000;
         if (left_us <= 0 || bus_wait(l->bus, left_us) == 0)
             return;
-        take_sample(l, now_ns(l));
+        take_early(l, now_ns(l));
     }
 }
 
@@ -236,14 +256,14 @@ static void await_arm(struct loop *l, int64_t end_ns)
     if (!l->bus)
         loop_clock_pause();
     while (l->bus && !l->is_new && bus_wait(l->bus, LOST_us) > 0)
-        take_sample(l, end_ns);
+        take_early(l, end_ns);
 }
 
 /* once a second: the other set of histograms is filled from now on */
 static void turn_histograms(struct loop *l, int64_t t_ns)
 {
     int next = !atomic_load(&l->filled);
-    for (int h = 0; h < 3; h++)
+    for (int h = 0; h < N_LOOP_HISTOGRAMS; h++)
         histogram_clear(&l->histograms[next][h]);
     atomic_store(&l->filled, next);
     if (l->lost_in_second > l->p.rate_Hz / 2)
@@ -362,10 +382,12 @@ static void *run_loop(void *arg)
     while (!l->is_ending || l->state == STATE_STOPPING) {
         loop_clock_sleep_until(&l->clock, due_ns);
         one_cycle(l, due_ns);
+        run_network(l, due_ns + period_ns);
         if (l->p.is_lockstep)
             await_arm(l, due_ns + period_ns);
         else
             await_replies(l, due_ns + 6 * period_ns / 10);
+        histogram_add(&l->histograms[atomic_load(&l->filled)][H_AHEAD], l->ahead_ns);
         due_ns = next_due(l, due_ns + period_ns, period_ns);
     }
     loop_post(l, &(struct loop_event){.type = EVENT_EXIT, .t_ns = now_ns(l)});

@@ -57,7 +57,9 @@ void loop_release_recorded(struct loop *l);
 struct loop_snapshot loop_snapshot(const struct loop *l);
 struct loop_timing loop_timing(const struct loop *l);
 
-/* Wake-up, cycle and bus of the last full second, which stay so for another one after
+enum { N_LOOP_HISTOGRAMS = 4 }; /* as latency.h lists them */
+
+/* Wake-up, cycle, ahead and bus of the last full second, which stay so for another one after
  * EVENT_TIMING. */
 const struct histogram *loop_histograms(const struct loop *l);
 

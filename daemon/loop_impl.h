@@ -57,6 +57,8 @@ struct loop {
     bool has_sample;   /* sample holds a measured pose of this bus */
     bool has_met;      /* there has been an arm since the start */
     bool is_new;       /* sample is of this cycle */
+    bool has_tip;      /* tip and Jacobian are those of the sample */
+    double tip_m[3], tip_jac[3 * ARM_MAX_JOINTS];
     int cycles_without_sample;
     struct loop_settings next; /* take the place of p.settings when nothing moves */
     struct limit_params limits;
@@ -84,7 +86,9 @@ struct loop {
     uint64_t cycles, overruns, tick;
     int lost_in_second; /* cycles lost in the running second */
     int cycle_in_second;
-    struct histogram histograms[2][3]; /* wake, cycle, bus: one set filled, one read */
+    /* wake, cycle, ahead, bus: one set filled, one read */
+    struct histogram histograms[2][N_LOOP_HISTOGRAMS];
+    int64_t ahead_ns; /* spent between this cycle and the next */
     atomic_int filled;
 
     struct recorder recorder;
@@ -96,6 +100,11 @@ struct loop {
 
 /* One cycle of the state machine: from the sample to cmd_rad_s. */
 void loop_motion_cycle(struct loop *l, int64_t now_ns);
+
+/* Between cycles: tip and Jacobian of the sample, when the limits ask for them; the network as far as
+ * the cycle at next_ns will need it. */
+void loop_motion_find_tip(struct loop *l);
+void loop_motion_look_ahead(struct loop *l, int64_t next_ns);
 
 /* A command from the ring. */
 void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t now_ns);

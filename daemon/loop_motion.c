@@ -331,22 +331,44 @@ static void meet_arm(struct loop *l, int64_t now_ns)
     l->has_met = true;
 }
 
+static struct limit_tip_params tip_limits(const struct loop *l)
+{
+    return (struct limit_tip_params){l->p.settings.safety.tip_v_max_m_s,
+                                     l->p.settings.safety.floor_m, LAG_s};
+}
+
+void loop_motion_find_tip(struct loop *l)
+{
+    const struct limit_tip_params tip = tip_limits(l);
+    double q[ARM_MAX_JOINTS];
+    if (!limit_tip_is_on(&tip))
+        return;
+    for (int k = 0; k < l->p.joints; k++)
+        q[k] = (double)l->sample.q_rad[k];
+    arm_tip_jacobian(l->arm, q, l->tip_m, l->tip_jac);
+    l->has_tip = true;
+}
+
+void loop_motion_look_ahead(struct loop *l, int64_t next_ns)
+{
+    if (l->state == STATE_RUNNING && l->motion == MOTION_PLAY)
+        player_look_ahead(l->player, loop_seconds(l->motion_start_ns, next_ns) +
+                                         l->p.settings.lead_s);
+}
+
 /* the command from what is wanted: within the limits of the joints, and of the tip where it
  * has any */
 static void limit(struct loop *l, const float *want)
 {
-    const struct limit_tip_params tip = {l->p.settings.safety.tip_v_max_m_s,
-                                         l->p.settings.safety.floor_m, LAG_s};
-    double q[ARM_MAX_JOINTS], tip_m[3], jac[3 * ARM_MAX_JOINTS];
+    const struct limit_tip_params tip = tip_limits(l);
     if (!limit_tip_is_on(&tip)) {
         limit_apply(&l->limits, &l->limited, l->sample.q_rad, want, l->cmd_rad_s);
         return;
     }
-    for (int k = 0; k < l->p.joints; k++)
-        q[k] = (double)l->sample.q_rad[k];
-    arm_tip_jacobian(l->arm, q, tip_m, jac);
-    limit_tip_apply(&tip, &l->limits, &l->limited, tip_m[2], jac, l->sample.q_rad, want,
-                    l->cmd_rad_s);
+    if (!l->has_tip)
+        loop_motion_find_tip(l);
+    limit_tip_apply(&tip, &l->limits, &l->limited, l->tip_m[2], l->tip_jac,
+                    l->sample.q_rad, want, l->cmd_rad_s);
 }
 
 /* A servo that was blocked goes on pushing at velocity 0: nothing takes its integral back,

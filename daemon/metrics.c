@@ -123,7 +123,9 @@ void metrics_print(const struct service *s, FILE *out)
     print_latency(out, &m->latency, LATENCY_WAKE, "armd_loop_wakeup_seconds",
                   "How late the loop woke up.");
     print_latency(out, &m->latency, LATENCY_CYCLE, "armd_loop_cycle_seconds",
-                  "Work of a cycle, without waiting for the bus.");
+                  "Work of a cycle from wake-up to the goals in the port.");
+    print_latency(out, &m->latency, LATENCY_AHEAD, "armd_loop_ahead_seconds",
+                  "Work for the next cycle while the servos answer.");
     print_latency(out, &m->latency, LATENCY_BUS, "armd_bus_round_trip_seconds",
                   "From request to last reply.");
     print_joints(s, out, "armd_joint_position_radians", "Measured angle.", m->last.q_rad);

@@ -23,6 +23,9 @@ void player_destroy(struct player *p);                   /* NULL is fine */
 void player_start(struct player *p, const struct skill *skill, const double *q_rad,
                   double speed);
 
+/* Runs the network as far as a reference at t_s will need it. */
+void player_look_ahead(struct player *p, double t_s);
+
 double player_duration_s(const struct player *p);
 
 /* Reference at t_s after the start (clamped to the ends). */

@@ -193,6 +193,8 @@ Test(teacher, a_long_showing_is_chained_without_a_stop)
     for (int k = 1; k <= s->path->steps; k++) {
         double pose[ARM_MAX_JOINTS] = {0};
         player_reference(p, 0.01 * k, q, dq);
+        player_look_ahead(p,
+                          0.01 * (k + 1)); /* as the loop does while the servos answer */
         for (int j = 0; j < 2; j++) {
             jump = k < s->path->steps ? fmax(jump, fabs(dq[j] - last[j])) : jump;
             last[j] = dq[j];
