@@ -70,7 +70,7 @@ struct bus_counters {
     uint32_t round_trip_us; /* of the last complete cycle; at first of a ping */
 };
 
-/* What a cycle puts on the line: bytes of goals, request and replies, 10 bits each, and how
+/* What a cycle puts on the line at most: bytes of goals, request and replies, 10 bits each, and how
  * long they take.  What adapter, servos and host add is not in it. */
 struct bus_budget {
     int goals_B, request_B, replies_B;
