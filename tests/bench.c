@@ -1,6 +1,6 @@
 /* bench - one figure a row with its unit; every ratio is of figures of this run.
  *
- * Medians over many repetitions, percentiles for the loop beside cyclictest right after it
+ * Medians over many repetitions, percentiles for the loop beside cyclictest in turn with it,
  * with the same policy, priority and period.
  */
 #include <cblas.h>
@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/latency.h"
 #include "daemon/loop.h"
 #include "daemon/teacher.h"
 #include "pcm/philox.h"
@@ -285,13 +287,8 @@ static void bench_training(void)
 
 /* ---- the loop ------------------------------------------------------------- */
 
-struct wake {
-    double p50, p99, p999, max;
-    uint64_t lost;
-    int seconds;
-};
-
-static struct wake loop_wake(int rate_Hz, int seconds)
+/* Adds seconds of an armd's loop that has no bus, and how many of its cycles were lost. */
+static uint64_t add_loop(struct latency *sum, int rate_Hz, int seconds)
 {
     char err[256];
     struct network *net =
@@ -304,88 +301,78 @@ static struct wake loop_wake(int rate_Hz, int seconds)
                             .policy = LOOP_RT_PREFER,
                             .priority = 80,
                             .cpu = -1};
-    double p50[64], p99[64], p999[64];
-    struct wake w = {0};
     for (int k = 0; k < 4; k++)
         p.v_max_rad_s[k] = p.a_max_rad_s2[k] = p.hi_rad[k] = 1.0f;
     struct loop *l = loop_create(&p, net, arm);
     loop_start(l);
-    while (w.seconds < seconds) {
+    for (int added = 0; added < seconds;) {
         struct loop_event e;
         struct loop_sample s;
         nanosleep(&(struct timespec){0, 20000000}, NULL);
         while (loop_sample(l, &s))
             ;
         while (loop_event(l, &e))
-            if (e.type == EVENT_TIMING) {
-                struct loop_timing t = loop_timing(l);
-                p50[w.seconds] = t.wake.p50;
-                p99[w.seconds] = t.wake.p99;
-                p999[w.seconds++] = t.wake.p999;
-                w.max = fmax(w.max, t.wake.max);
-                w.lost = t.overruns;
-            }
+            if (e.type == EVENT_TIMING && added++ < seconds)
+                latency_add(sum, loop_histograms(l));
     }
+    const uint64_t lost = loop_timing(l).overruns;
     loop_destroy(l);
     network_destroy(net);
-    w.p50 = median(p50, w.seconds);
-    w.p99 = median(p99, w.seconds);
-    w.p999 = median(p999, w.seconds);
-    return w;
+    return lost;
 }
 
-/* percentiles of cyclictest's histogram (lines "us count") */
-static struct wake cyclictest_wake(int rate_Hz, int seconds)
+/* The same of cyclictest, whose histogram has lines "us count".  False: it is not here. */
+static bool add_cyclictest(struct latency *sum, int rate_Hz, int seconds)
 {
     char command[160], line[256];
-    unsigned us, n, counts[4000] = {0};
-    unsigned long total = 0, seen = 0;
-    struct wake w = {.seconds = seconds};
+    unsigned us, n;
     snprintf(command, sizeof(command),
-             "cyclictest -q -m -t1 -p 80 -i %d -l %d -h 4000 2>/dev/null",
-             1000000 / rate_Hz, rate_Hz * seconds);
+             "cyclictest -q -m -t1 -p 80 -i %d -l %d -h %d 2>/dev/null",
+             1000000 / rate_Hz, rate_Hz * seconds, HISTOGRAM_BUCKETS);
     FILE *in = popen(command, "r");
     while (in && fgets(line, sizeof(line), in)) {
-        if (*line != '#' && sscanf(line, "%u %u", &us, &n) == 2 && us < 4000)
-            total += counts[us] = n;
-        sscanf(line, "# Max Latencies: %lf", &w.max);
+        unsigned long most_us;
+        if (*line != '#' && sscanf(line, "%u %u", &us, &n) == 2 &&
+            us < HISTOGRAM_BUCKETS) {
+            sum->count[LATENCY_WAKE][us] += n;
+            sum->n[LATENCY_WAKE] += n;
+        }
+        if (sscanf(line, "# Max Latencies: %lu", &most_us) == 1 &&
+            most_us > sum->max_us[LATENCY_WAKE])
+            sum->max_us[LATENCY_WAKE] = (uint32_t)most_us;
     }
-    if (!in || pclose(in) != 0 || !total)
-        return (struct wake){0};
-    for (us = 0; us < 4000; us++) {
-        seen += counts[us];
-        if (w.p50 == 0.0 && (double)seen >= 0.5 * (double)total)
-            w.p50 = us;
-        if (w.p99 == 0.0 && (double)seen >= 0.99 * (double)total)
-            w.p99 = us;
-        if (w.p999 == 0.0 && (double)seen >= 0.999 * (double)total)
-            w.p999 = us;
-    }
-    return w;
-}
-
-static void wake_rows(const char *name, int rate_Hz, struct wake w)
-{
-    char text[96];
-    const char *const labels[] = {"p50", "p99", "p99.9", "max"};
-    const double values[] = {w.p50, w.p99, w.p999, w.max};
-    for (int i = 0; i < 4; i++) {
-        snprintf(text, sizeof(text), "%s, %d Hz, %s", name, rate_Hz, labels[i]);
-        row(text, values[i], "us");
-    }
+    return in && pclose(in) == 0 && sum->n[LATENCY_WAKE] > 0;
 }
 
 static void bench_loop(void)
 {
-    puts(
-        "wake-up latency, 8 s each, one after the other (medians of one-second windows)");
+    enum { TURNS = 6, SECONDS = 3 };
+    static const double shares[] = {0.5, 0.99, 0.999, 1.0};
+    static const char *const labels[] = {"p50", "p99", "p99.9", "most"};
+    static struct latency ours, peer;
+    mlockall(MCL_CURRENT | MCL_FUTURE); /* as armd does, and cyclictest -m */
+    puts("wake-up latency, the loop and cyclictest in turn, 6 times 3 s each");
     for (int rate_Hz = 200; rate_Hz <= 1000; rate_Hz *= 5) {
-        struct wake ours = loop_wake(rate_Hz, 8), peer = cyclictest_wake(rate_Hz, 8);
-        wake_rows("armd's loop", rate_Hz, ours);
-        wake_rows("cyclictest", rate_Hz, peer);
-        row("lost cycles of the loop", (double)ours.lost, "");
-        if (peer.p50 > 0.0)
-            row("p99, loop over cyclictest", ours.p99 / peer.p99, "x");
+        uint64_t lost = 0;
+        bool has_peer = true;
+        memset(&ours, 0, sizeof(ours));
+        memset(&peer, 0, sizeof(peer));
+        for (int i = 0; i < TURNS; i++) {
+            lost += add_loop(&ours, rate_Hz, SECONDS);
+            has_peer = has_peer && add_cyclictest(&peer, rate_Hz, SECONDS);
+        }
+        for (int i = 0; i < 4; i++) {
+            char text[96];
+            const double us = latency_percentile(&ours, LATENCY_WAKE, shares[i]),
+                         its_us = latency_percentile(&peer, LATENCY_WAKE, shares[i]);
+            snprintf(text, sizeof(text), "armd's loop, %d Hz, %s", rate_Hz, labels[i]);
+            row(text, us, "us");
+            if (!has_peer)
+                continue;
+            row("    cyclictest", its_us, "us");
+            row("    loop over cyclictest", us / its_us, i < 3 ? "x, limit 1.3" : "x");
+        }
+        row("lost cycles of the loop", (double)lost, "");
     }
 }
 
