@@ -6,10 +6,13 @@
 #include <cblas.h>
 #include <math.h>
 #include <omp.h>
+#include <pthread.h>
+#include <pty.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -376,6 +379,71 @@ static void bench_loop(void)
     }
 }
 
+/* ---- the port ------------------------------------------------------------- */
+
+static void *swallow(void *fd)
+{
+    char bytes[4096];
+    while (read(*(int *)fd, bytes, sizeof(bytes)) > 0)
+        ;
+    return NULL;
+}
+
+/* What the kernel takes for the bytes of a cycle, 4 servos, into a pseudo-terminal on which a reader
+ * waits: the part of a cycle that is not armd's.  Same policy and period as the loop's. */
+static void *write_cycles(void *unused)
+{
+    enum { BYTES = 52, TIMES = 2000, PERIOD_ns = 5000000 };
+    static struct histogram took;
+    static const char bytes[BYTES];
+    struct termios raw;
+    struct timespec due;
+    int master, slave;
+    pthread_t reader;
+    (void)unused;
+    if (openpty(&master, &slave, NULL, NULL, NULL) < 0 || tcgetattr(slave, &raw) < 0)
+        return NULL;
+    cfmakeraw(&raw);
+    tcsetattr(slave, TCSANOW, &raw);
+    pthread_attr_t plain;
+    pthread_attr_init(&plain); /* not of this thread's priority, as armsim is not */
+    pthread_attr_setinheritsched(&plain, PTHREAD_EXPLICIT_SCHED);
+    pthread_create(&reader, &plain, swallow, &master);
+    clock_gettime(CLOCK_MONOTONIC, &due);
+    for (int i = 0; i < TIMES; i++) {
+        due.tv_nsec += PERIOD_ns;
+        due.tv_sec += due.tv_nsec / 1000000000;
+        due.tv_nsec %= 1000000000;
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+        const double began_ns = now_ns();
+        if (write(slave, bytes, BYTES) != BYTES)
+            break;
+        histogram_add(&took, (int64_t)(now_ns() - began_ns));
+    }
+    close(slave);
+    pthread_join(reader, NULL);
+    close(master);
+    const struct percentiles p = histogram_percentiles(&took);
+    puts("52 bytes into a pseudo-terminal every 5 ms, the write alone");
+    row("p50", p.p50, "us");
+    row("p99", p.p99, "us");
+    return NULL;
+}
+
+static void bench_port(void)
+{
+    const struct sched_param priority = {.sched_priority = 80};
+    pthread_attr_t fifo;
+    pthread_t writer;
+    pthread_attr_init(&fifo);
+    pthread_attr_setinheritsched(&fifo, PTHREAD_EXPLICIT_SCHED);
+    pthread_attr_setschedpolicy(&fifo, SCHED_FIFO);
+    pthread_attr_setschedparam(&fifo, &priority);
+    if (pthread_create(&writer, &fifo, write_cycles, NULL) == 0 ||
+        pthread_create(&writer, NULL, write_cycles, NULL) == 0)
+        pthread_join(writer, NULL);
+}
+
 int main(void)
 {
     openblas_set_num_threads(1);
@@ -385,5 +453,6 @@ int main(void)
     bench_teach();
     bench_training();
     bench_loop();
+    bench_port();
     return 0;
 }
