@@ -293,7 +293,8 @@ int main(int argc, char **argv)
     if (!path || optind < argc)
         return usage(stderr);
     journal_open();
-    int rc = config_read_for_service(&cfg, path);
+    /* servos are stopped whatever has become of the keys */
+    int rc = is_stop ? config_read(&cfg, path) : config_read_for_service(&cfg, path);
     if (rc != EX_OK)
         return rc;
     if (is_stop)

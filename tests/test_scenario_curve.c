@@ -298,6 +298,15 @@ Test(scenario_curve, a_secret_is_its_owners_alone)
               output);
 }
 
+Test(scenario_curve, servos_are_stopped_whatever_has_become_of_the_keys)
+{
+    kill(rig.armd, SIGKILL);
+    waitpid(rig.armd, NULL, 0);
+    cr_assert(eq(int, shell("rm -r server allow"), 0));
+    cr_expect(eq(int, shell("$armd/armd -c armd.yaml --check"), 78), "%s", output);
+    cr_expect(eq(int, shell("$armd/armd -c armd.yaml --stop"), OK), "%s", output);
+}
+
 /* no keys here: the files' owner and group decide */
 TestSuite(scenario_ipc, .fini = teardown, .timeout = 60);
 
