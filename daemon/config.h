@@ -94,7 +94,7 @@ struct config {
         double following_rad, load_max, temp_warn_C, temp_stop_C, volts_min_V,
             tip_v_max_m_s, floor_m;
         int stall_ms, load_ms, bridge_cycles;
-    } safety; /* when a doubt becomes a fault, see loop.h */
+    } safety; /* when a doubt becomes a fault, see loop_messages.h */
     struct {
         char certificate[CONFIG_PATH_LEN]; /* armweb's secret key, for tcp; "": none */
         char server[CONFIG_PATH_LEN];      /* armd's public key */

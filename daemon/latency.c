@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+_Static_assert((int)N_LATENCIES == (int)N_LOOP_HISTOGRAMS, "as the loop counts them");
+
 static const char *const names[N_LATENCIES] = {"wake", "cycle", "ahead", "bus"};
 
 const char *latency_name(enum latency_kind kind)

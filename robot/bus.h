@@ -30,8 +30,8 @@ struct bus_params {
     bool is_wheel; /* Feetech: constant speed, which goes on when the host is silent; else
                     * positions are streamed, at most a little ahead of the servo */
     float
-        push; /* Dynamixel: 0 velocities; else positions are streamed, and a servo pushes with
-                    * this share of its current limit at most (mode 5) */
+        push; /* Dynamixel: 0 velocities; else positions are streamed, and a servo pushes
+                    * with this share of its current limit at most (mode 5) */
     char port[128]; /* tty, symlink to one, or a pseudo-terminal */
     bool
         is_lockstep; /* time waits for the replies: refused on a real port, where all that
@@ -70,8 +70,8 @@ struct bus_counters {
     uint32_t round_trip_us; /* of the last complete cycle; at first of a ping */
 };
 
-/* What a cycle puts on the line at most: bytes of goals, request and replies, 10 bits each, and how
- * long they take.  What adapter, servos and host add is not in it. */
+/* What a cycle puts on the line at most: bytes of goals, request and replies, 10 bits each, and
+ * how long they take.  What adapter, servos and host add is not in it. */
 struct bus_budget {
     int goals_B, request_B, replies_B;
     double cycle_us;

@@ -1,9 +1,9 @@
 /* bus_dxl.c - the cycle of a chain of Dynamixel X servos.
  *
  * Every cycle is one write() and one burst of replies: Sync Write of the goals (104, 102, or in
- * mode 5, bus_stream.h, 116), then Sync Read of 126..135.  When more is wanted of one servo (temperature, fault bits) a
- * Bulk Read takes the place of the Sync Read: same burst, one longer reply, and never a
- * second request that could collide with replies on the half-duplex line.
+ * mode 5, bus_stream.h, 116), then Sync Read of 126..135.  When more is wanted of one servo
+ * (temperature, fault bits) a Bulk Read takes the place of the Sync Read: same burst, one longer
+ * reply, and never a second request that could collide with replies on the half-duplex line.
  *
  * Through indirect addresses a reply is three bytes shorter, and tells of every servo in every cycle
  * whether its watchdog has tripped, or is gone: then the servo has restarted, and its addresses are

@@ -67,7 +67,8 @@ static int set_eeprom(struct bus *b, int k, char *err, size_t err_len)
     return bus_run_steps(b, k, steps, sizeof(steps) / sizeof(*steps), err, err_len);
 }
 
-/* Register 41 of a positioning servo: its ramp, as far as register 85 allows it; 0 (none) of one that turns, which is stopped by a speed of 0. */
+/* Register 41 of a positioning servo: its ramp, as far as register 85 allows it; 0 (none) of one
+ * that turns, which is stopped by a speed of 0. */
 static int set_ramp(struct bus *b, int k, char *err, size_t err_len)
 {
     uint8_t most = 0;
