@@ -148,7 +148,7 @@ test: deps-test ## sanitizers and valgrind first, then every test with the real 
 	@ARMD_BUILD=build/asan ASAN_OPTIONS=detect_leaks=0 build/asan/tests/run \
 	--filter '!(armsim|scenario*|strokes|mpi)/*' -j2
 	@echo "--- unit and scenario tests"
-	@ARMD_BUILD=$(BUILD) $(BUILD)/tests/run -j1 # the real programs want the processors
+	@ARMD_BUILD=$(BUILD) tests/all $(BUILD)/tests/run
 
 crash: tests ## kill -9 at ROUNDS random moments of teaching and forgetting
 	@ARMD_BUILD=$(BUILD) ARMD_CRASH_ROUNDS=$(ROUNDS) $(BUILD)/tests/run -j1 \

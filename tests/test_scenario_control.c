@@ -183,6 +183,9 @@ Test(scenario_control, one_client_has_control_and_all_may_look_and_stop)
     cr_expect(rig_ok(&rig, "{s:s, s:s}", "cmd", "home", "client", "bob"));
 }
 
+/* what ZeroMQ holds back for one client that does not read: armd.8 */
+enum { UNREAD = 500, FLOOD = 10 * UNREAD };
+
 Test(scenario_control, a_flood_of_requests_is_refused_and_the_next_client_is_served)
 {
     int refused = 0;
@@ -191,11 +194,13 @@ Test(scenario_control, a_flood_of_requests_is_refused_and_the_next_client_is_ser
     zsock_set_rcvtimeo(flood, 20000);
     zsock_set_linger(flood, 0);
     zsock_connect(flood, "ipc://%s/control", rig.folder);
-    for (int i = 0; i < 5000; i++)
-        zstr_send(flood, "{\"cmd\":\"subscribe_info\"}");
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < FLOOD + UNREAD; i++) {
+        if (i < FLOOD)
+            zstr_send(flood, "{\"cmd\":\"subscribe_info\"}");
+        if (i < UNREAD)
+            continue;
         char *reply = zstr_recv(flood);
-        cr_assert(reply != NULL, "request %d has no reply", i);
+        cr_assert(reply != NULL, "request %d has no reply", i - UNREAD);
         refused += strstr(reply, "busy_rate") != NULL;
         zstr_free(&reply);
     }

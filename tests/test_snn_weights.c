@@ -26,6 +26,7 @@ static void teardown(void)
 }
 
 TestSuite(weights, .init = setup, .fini = teardown);
+TestSuite(train, .init = setup, .fini = teardown);
 
 static struct network *example(void)
 {
