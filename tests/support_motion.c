@@ -49,8 +49,8 @@ static FILE *open_log(const struct rig *r, int *n)
     return log;
 }
 
-/* Time of the next whole row of n joints, and the speed of the fastest. */
-static bool read_row(FILE *log, int n, double *t_s, double *speed)
+/* Time and pose of the next whole row of n joints, and the speed of the fastest. */
+static bool read_row(FILE *log, int n, double *t_s, double *q_rad, double *speed)
 {
     char line[LINE_LEN], *at = line;
     if (!fgets(line, sizeof(line), log) || !strchr(line, '\n'))
@@ -59,6 +59,8 @@ static bool read_row(FILE *log, int n, double *t_s, double *speed)
     *speed = 0;
     for (int column = 1; column < 2 + 2 * n && *at == ','; column++) {
         const double x = strtod(at + 1, &at);
+        if (column >= 2 && column < 2 + n)
+            q_rad[column - 2] = x;
         if (column >= 2 + n)
             *speed = fmax(*speed, fabs(x));
     }
@@ -76,10 +78,10 @@ void motion_wait_log(const struct rig *r, double until_s)
 double motion_fastest(const struct rig *r, double from_s, double to_s, double *moved_s)
 {
     int n;
-    double t_s, speed, most = 0, moved = from_s;
+    double t_s, q_rad[ARM_MAX_JOINTS], speed, most = 0, moved = from_s;
     motion_wait_log(r, to_s);
     FILE *log = open_log(r, &n);
-    while (read_row(log, n, &t_s, &speed)) {
+    while (read_row(log, n, &t_s, q_rad, &speed)) {
         if (t_s < from_s || t_s > to_s)
             continue;
         most = fmax(most, speed);
@@ -89,5 +91,26 @@ double motion_fastest(const struct rig *r, double from_s, double to_s, double *m
     fclose(log);
     if (moved_s)
         *moved_s = moved;
+    return most;
+}
+
+double motion_way_rad(const struct rig *r, double from_s, double to_s)
+{
+    int n;
+    bool has_begun = false;
+    double t_s, q_rad[ARM_MAX_JOINTS], begun_rad[ARM_MAX_JOINTS], speed, most = 0;
+    motion_wait_log(r, to_s);
+    FILE *log = open_log(r, &n);
+    while (read_row(log, n, &t_s, q_rad, &speed)) {
+        if (t_s < from_s || t_s > to_s)
+            continue;
+        if (!has_begun)
+            memcpy(begun_rad, q_rad, sizeof(begun_rad));
+        has_begun = true;
+        for (int k = 0; k < n; k++)
+            most = fmax(most, fabs(q_rad[k] - begun_rad[k]));
+    }
+    fclose(log);
+    cr_assert(has_begun, "the log has no row between %.3f and %.3f s", from_s, to_s);
     return most;
 }

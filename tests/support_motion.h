@@ -22,4 +22,7 @@ void motion_wait_log(const struct rig *r, double until_s);
  * NULL, is when one was last faster than 0.05 rad/s (from_s when none was).  Waits for the log. */
 double motion_fastest(const struct rig *r, double from_s, double to_s, double *moved_s);
 
+/* From the same log: how far any joint gets from where it is at from_s. */
+double motion_way_rad(const struct rig *r, double from_s, double to_s);
+
 #endif
