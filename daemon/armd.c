@@ -53,7 +53,8 @@ static struct loop_params loop_params(const struct config *cfg, struct arm *arm,
                                           ? LOOP_RT_OFF
                                           : (enum loop_policy)cfg->realtime.policy,
                             .priority = cfg->realtime.priority,
-                            .cpu = cfg->realtime.cpu};
+                            .cpu = cfg->realtime.cpu,
+                            .spin_ns = INT64_C(1000) * cfg->realtime.spin_us};
     for (int k = 0; k < p.joints; k++) {
         double lo, hi;
         arm_joint_range(arm, k, &lo, &hi);

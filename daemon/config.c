@@ -163,6 +163,8 @@ static const struct field fields[] = {
      "of SCHED_FIFO", NULL},
     {"realtime.cpu", FIELD_INT, AT(realtime.cpu), -1, 1023, "-1",
      "processor of the control loop; -1: any", NULL},
+    {"realtime.spin_us", FIELD_INT, AT(realtime.spin_us), 0, 500, "100",
+     "before each cycle the control loop is awake so long, so that it begins in time", NULL},
 };
 
 #define AT_JOINT(member) offsetof(struct config_joint, member)

@@ -107,7 +107,7 @@ struct config {
     char state_dir[CONFIG_PATH_LEN];      /* "": nothing outlives the process */
     struct {
         enum config_policy policy;
-        int priority, cpu; /* cpu -1: any */
+        int priority, cpu, spin_us; /* cpu -1: any */
     } realtime;
 };
 

@@ -53,7 +53,7 @@ struct loop *loop_create(const struct loop_params *p, const struct network *net,
         return NULL;
     l->p = *p;
     l->next = p->settings;
-    loop_clock_start(&l->clock, p->is_lockstep);
+    loop_clock_start(&l->clock, p->is_lockstep, p->spin_ns);
     l->cycle_ns = now_ns(l);
     l->latency_fd = l->relief_joint = -1;
     l->arm = arm;
@@ -249,6 +249,19 @@ static void await_replies(struct loop *l, int64_t until_ns)
     }
 }
 
+/* The thread is awake a little before its cycle is due.  What has left the caches while it slept, of
+ * the machine's kernel too, comes back in time that nobody waits for. */
+static void await_cycle(struct loop *l, int64_t due_ns)
+{
+    loop_clock_sleep_until(&l->clock, due_ns);
+    if (l->clock.spin_ns > 0) {
+        if (l->bus)
+            bus_wait(l->bus, 0);
+        loop_motion_rehearse(l, due_ns);
+    }
+    loop_clock_spin_until(&l->clock, due_ns);
+}
+
 /* in lock-step the cycle is over when the arm says so; a reply that is lost must not hold it up
  * for ever */
 static void await_arm(struct loop *l, int64_t end_ns)
@@ -380,7 +393,7 @@ static void *run_loop(void *arg)
     prctl(PR_SET_TIMERSLACK, 1UL);
     int64_t due_ns = now_ns(l) + period_ns;
     while (!l->is_ending || l->state == STATE_STOPPING) {
-        loop_clock_sleep_until(&l->clock, due_ns);
+        await_cycle(l, due_ns);
         one_cycle(l, due_ns);
         run_network(l, due_ns + period_ns);
         if (l->p.is_lockstep)

@@ -14,9 +14,10 @@ int64_t loop_clock_machine_ns(void)
     return t.tv_sec * SECOND_ns + t.tv_nsec;
 }
 
-void loop_clock_start(struct loop_clock *c, bool is_lockstep)
+void loop_clock_start(struct loop_clock *c, bool is_lockstep, int64_t spin_ns)
 {
-    *c = (struct loop_clock){is_lockstep, loop_clock_machine_ns()};
+    *c = (struct loop_clock){is_lockstep, loop_clock_machine_ns(),
+                             is_lockstep ? 0 : spin_ns};
 }
 
 int64_t loop_clock_ns(const struct loop_clock *c)
@@ -26,11 +27,20 @@ int64_t loop_clock_ns(const struct loop_clock *c)
 
 void loop_clock_sleep_until(struct loop_clock *c, int64_t t_ns)
 {
-    const struct timespec t = {t_ns / SECOND_ns, t_ns % SECOND_ns};
+    const int64_t wake_ns = t_ns - c->spin_ns;
+    const struct timespec t = {wake_ns / SECOND_ns, wake_ns % SECOND_ns};
+    if (c->is_lockstep)
+        return;
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+        ;
+}
+
+void loop_clock_spin_until(struct loop_clock *c, int64_t t_ns)
+{
     if (c->is_lockstep)
         c->t_ns = t_ns;
     else
-        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+        while (loop_clock_machine_ns() < t_ns)
             ;
 }
 

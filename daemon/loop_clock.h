@@ -15,17 +15,21 @@
 
 struct loop_clock {
     bool is_lockstep;
-    int64_t t_ns; /* lock-step: now, from CLOCK_MONOTONIC on */
+    int64_t t_ns;    /* lock-step: now, from CLOCK_MONOTONIC on */
+    int64_t spin_ns; /* the end of a sleep that is spent awake */
 };
 
 /* CLOCK_MONOTONIC, whatever the loop lives in: for how long its own work takes. */
 int64_t loop_clock_machine_ns(void);
 
-void loop_clock_start(struct loop_clock *c, bool is_lockstep);
+void loop_clock_start(struct loop_clock *c, bool is_lockstep, int64_t spin_ns);
 int64_t loop_clock_ns(const struct loop_clock *c);
 
-/* Until t_ns: asleep, or in lock-step at once. */
+/* Until spin_ns before t_ns: asleep, or in lock-step at once. */
 void loop_clock_sleep_until(struct loop_clock *c, int64_t t_ns);
+
+/* The rest of the way to t_ns, awake: how long a machine takes to wake up is spent there. */
+void loop_clock_spin_until(struct loop_clock *c, int64_t t_ns);
 
 /* A moment of the machine's time, for a loop in lock-step that has no arm to wait for. */
 void loop_clock_pause(void);

@@ -102,9 +102,11 @@ struct loop {
 void loop_motion_cycle(struct loop *l, int64_t now_ns);
 
 /* Between cycles: tip and Jacobian of the sample, when the limits ask for them; the network as far as
- * the cycle at next_ns will need it. */
+ * the cycle at next_ns will need it; that cycle itself for no other effect than that its code and
+ * data are back in the caches. */
 void loop_motion_find_tip(struct loop *l);
 void loop_motion_look_ahead(struct loop *l, int64_t next_ns);
+void loop_motion_rehearse(const struct loop *l, int64_t next_ns);
 
 /* A command from the ring. */
 void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t now_ns);

@@ -226,7 +226,7 @@ void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t n
 
 /* the pose the arm should have at t_s of the motion, and how fast it should move there;
  * joints beyond the network hold */
-static void reference(struct loop *l, double t_s, double *q_rad, double *dq_rad_s)
+static void reference(const struct loop *l, double t_s, double *q_rad, double *dq_rad_s)
 {
     for (int k = 0; k < l->p.joints; k++) {
         q_rad[k] = l->hold_rad[k];
@@ -356,19 +356,31 @@ void loop_motion_look_ahead(struct loop *l, int64_t next_ns)
                                          l->p.settings.lead_s);
 }
 
-/* the command from what is wanted: within the limits of the joints, and of the tip where it
- * has any */
-static void limit(struct loop *l, const float *want)
+/* the command cmd from what is wanted: within the limits of the joints, and of the tip where it
+ * has any; s: the commands before it */
+static void limit(const struct loop *l, struct limit_state *s, const float *want,
+                  float *cmd)
 {
     const struct limit_tip_params tip = tip_limits(l);
     if (!limit_tip_is_on(&tip)) {
-        limit_apply(&l->limits, &l->limited, l->sample.q_rad, want, l->cmd_rad_s);
+        limit_apply(&l->limits, s, l->sample.q_rad, want, cmd);
         return;
     }
-    if (!l->has_tip)
-        loop_motion_find_tip(l);
-    limit_tip_apply(&tip, &l->limits, &l->limited, l->tip_m[2], l->tip_jac,
-                    l->sample.q_rad, want, l->cmd_rad_s);
+    limit_tip_apply(&tip, &l->limits, s, l->tip_m[2], l->tip_jac, l->sample.q_rad, want,
+                    cmd);
+}
+
+void loop_motion_rehearse(const struct loop *l, int64_t next_ns)
+{
+    double q[ARM_MAX_JOINTS], dq[ARM_MAX_JOINTS];
+    float want[ARM_MAX_JOINTS], unused[ARM_MAX_JOINTS];
+    struct limit_state s = l->limited;
+    if (l->state != STATE_RUNNING || !l->has_sample)
+        return;
+    reference(l, loop_seconds(l->motion_start_ns, next_ns) + l->p.settings.lead_s, q, dq);
+    for (int k = 0; k < l->p.joints; k++)
+        want[k] = (float)dq[k];
+    limit(l, &s, want, unused);
 }
 
 /* A servo that was blocked goes on pushing at velocity 0: nothing takes its integral back,
@@ -414,8 +426,11 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
     }
     if (l->state == STATE_STOPPING)
         limit_stop(&l->limits, &l->limited, l->cmd_rad_s);
-    else
-        limit(l, want);
+    else {
+        if (!l->has_tip)
+            loop_motion_find_tip(l);
+        limit(l, &l->limited, want, l->cmd_rad_s);
+    }
     if (l->state == STATE_STOPPING && is_at_rest(l)) {
         hold_here(l);
         l->relief_ns = now_ns;

@@ -290,8 +290,9 @@ static void bench_training(void)
 
 /* ---- the loop ------------------------------------------------------------- */
 
-/* Adds seconds of an armd's loop that has no bus, and how many of its cycles were lost. */
-static uint64_t add_loop(struct latency *sum, int rate_Hz, int seconds)
+/* Adds seconds of an armd's loop that has no bus and is awake for spin_us before each cycle, and
+ * how many of its cycles were lost. */
+static uint64_t add_loop(struct latency *sum, int rate_Hz, int seconds, int spin_us)
 {
     char err[256];
     struct network *net =
@@ -303,7 +304,8 @@ static uint64_t add_loop(struct latency *sum, int rate_Hz, int seconds)
                             .watchdog_ns = 100000000,
                             .policy = LOOP_RT_PREFER,
                             .priority = 80,
-                            .cpu = -1};
+                            .cpu = -1,
+                            .spin_ns = 1000 * (int64_t)spin_us};
     for (int k = 0; k < 4; k++)
         p.v_max_rad_s[k] = p.a_max_rad_s2[k] = p.hi_rad[k] = 1.0f;
     struct loop *l = loop_create(&p, net, arm);
@@ -349,24 +351,28 @@ static bool add_cyclictest(struct latency *sum, int rate_Hz, int seconds)
 
 static void bench_loop(void)
 {
-    enum { TURNS = 6, SECONDS = 3 };
+    enum { TURNS = 6, SECONDS = 3, SHIPPED_us = 100 };
     static const double shares[] = {0.5, 0.99, 0.999, 1.0};
     static const char *const labels[] = {"p50", "p99", "p99.9", "most"};
-    static struct latency ours, peer;
+    static struct latency ours, peer, awake;
     mlockall(MCL_CURRENT | MCL_FUTURE); /* as armd does, and cyclictest -m */
-    puts("wake-up latency, the loop and cyclictest in turn, 6 times 3 s each");
+    puts("wake-up latency, the loop (realtime.spin_us 0) and cyclictest in turn, 6 times "
+         "3 s each");
     for (int rate_Hz = 200; rate_Hz <= 1000; rate_Hz *= 5) {
         uint64_t lost = 0;
         bool has_peer = true;
         memset(&ours, 0, sizeof(ours));
         memset(&peer, 0, sizeof(peer));
+        memset(&awake, 0, sizeof(awake));
         for (int i = 0; i < TURNS; i++) {
-            lost += add_loop(&ours, rate_Hz, SECONDS);
+            lost += add_loop(&ours, rate_Hz, SECONDS, 0);
+            lost += add_loop(&awake, rate_Hz, SECONDS, SHIPPED_us);
             has_peer = has_peer && add_cyclictest(&peer, rate_Hz, SECONDS);
         }
         for (int i = 0; i < 4; i++) {
             char text[96];
             const double us = latency_percentile(&ours, LATENCY_WAKE, shares[i]),
+                         awake_us = latency_percentile(&awake, LATENCY_WAKE, shares[i]),
                          its_us = latency_percentile(&peer, LATENCY_WAKE, shares[i]);
             snprintf(text, sizeof(text), "armd's loop, %d Hz, %s", rate_Hz, labels[i]);
             row(text, us, "us");
@@ -374,6 +380,7 @@ static void bench_loop(void)
                 continue;
             row("    cyclictest", its_us, "us");
             row("    loop over cyclictest", us / its_us, i < 3 ? "x, limit 1.3" : "x");
+            row("    loop as it is shipped, realtime.spin_us 100", awake_us, "us");
         }
         row("lost cycles of the loop", (double)lost, "");
     }

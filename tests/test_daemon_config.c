@@ -108,6 +108,7 @@ Test(config, a_minimal_file_takes_every_default_of_the_interface)
     cr_expect(eq(str, c.state_dir, ""));
     cr_expect(eq(int, c.realtime.policy, REALTIME_PREFER));
     cr_expect(eq(int, c.realtime.cpu, -1));
+    cr_expect(eq(int, c.realtime.spin_us, 100));
 }
 
 Test(config, relative_paths_are_taken_from_the_folder_of_the_file)
