@@ -52,6 +52,8 @@ struct service {
     struct clients *clients;
     struct curve_guard *guard; /* knows the clients' keys; NULL: no endpoint is tcp:// */
     int64_t keys_us;           /* when they were last looked at */
+    int64_t unbound_us;        /* since when nobody can hear telemetry; 0: it is bound */
+    bool is_unbound_told;
     zlist_t *resets;           /* struct pending waiting for the loop's word */
     struct mode_change change; /* of the servos, in progress */
     struct guide guide;

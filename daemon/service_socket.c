@@ -10,7 +10,7 @@
 #include "daemon/service.h"
 
 enum { LINGER_ms = 200, SOCKET_MAX_B = 8 << 20 };
-enum { KEYS_us = 100000, REBIND_TRIES = 50, REBIND_ms = 2 };
+enum { KEYS_us = 100000, UNBOUND_us = 1000000 };
 
 /* the folder of an ipc endpoint, for users of the group only */
 static int make_folder(const char *endpoint)
@@ -101,37 +101,43 @@ zsock_t *service_bind(const struct config *cfg, int type, const char *endpoint, 
     return sock;
 }
 
-/* A socket whose endpoint another of this process is leaving at this moment. */
-static zsock_t *bind_again(const struct config *cfg, int type, const char *endpoint)
+/* ZeroMQ leaves an endpoint some time after it was told to, and another program may take the port
+ * meanwhile: telemetry is tried again until it can be bound, with one sentence about it. */
+static void bind_telemetry_again(struct service *s, int64_t now_us)
 {
     char err[2 * CONFIG_PATH_LEN] = "";
-    zsock_t *sock = NULL;
-    for (int i = 0; i < REBIND_TRIES && !sock; i++) {
-        sock = service_bind(cfg, type, endpoint, err, sizeof(err));
-        if (!sock)
-            zclock_sleep(REBIND_ms);
+    zsock_t *sock =
+        service_bind(s->cfg, ZMQ_PUB, s->cfg->telemetry.endpoint, err, sizeof(err));
+    const bool is_late = now_us - s->unbound_us > UNBOUND_us;
+    if (sock) {
+        zsock_destroy(&s->telemetry);
+        s->telemetry = sock;
+        s->unbound_us = 0;
     }
-    if (!sock)
+    if (is_late && (sock || !s->is_unbound_told))
         journal_log(&(struct journal_record){.class = JOURNAL_CONFIG},
-                    "no telemetry until armd is started again: %s", err);
-    return sock;
+                    sock ? "telemetry is heard again%s"
+                         : "nobody hears telemetry, which is tried again: %s",
+                    sock ? "" : err);
+    s->is_unbound_told = is_late && !sock;
 }
 
 void service_watch_keys(struct service *s)
 {
     const int64_t now_us = zclock_usecs();
-    if (!s->guard || now_us - s->keys_us < KEYS_us)
-        return;
-    s->keys_us = now_us;
-    if (!curve_guard_has_changed(s->guard) ||
-        !curve_is_needed(s->cfg->telemetry.endpoint))
-        return;
-    journal_log(&(struct journal_record){.class = JOURNAL_RELOADED},
-                "the keys in %s have changed: who listens has to show one again",
-                s->cfg->control.allow);
-    zsock_unbind(s->telemetry, "%s", s->cfg->telemetry.endpoint);
-    zsock_destroy(&s->telemetry);
-    s->telemetry = bind_again(s->cfg, ZMQ_PUB, s->cfg->telemetry.endpoint);
-    if (!s->telemetry)
-        s->telemetry = zsock_new(ZMQ_PUB); /* that nobody hears */
+    if (s->guard && now_us - s->keys_us >= KEYS_us) {
+        s->keys_us = now_us;
+        if (curve_guard_has_changed(s->guard) &&
+            curve_is_needed(s->cfg->telemetry.endpoint)) {
+            journal_log(&(struct journal_record){.class = JOURNAL_RELOADED},
+                        "the keys in %s have changed: who listens has to show one again",
+                        s->cfg->control.allow);
+            zsock_unbind(s->telemetry, "%s", s->cfg->telemetry.endpoint);
+            zsock_destroy(&s->telemetry);
+            s->telemetry = zsock_new(ZMQ_PUB); /* that nobody hears */
+            s->unbound_us = now_us;
+        }
+    }
+    if (s->unbound_us)
+        bind_telemetry_again(s, now_us);
 }

@@ -227,6 +227,60 @@ Test(scenario_curve, a_key_that_was_taken_back_hears_nothing_more)
     zsock_destroy(&stays);
 }
 
+static bool is_listening(int fd, const struct sockaddr_in *at)
+{
+    const int yes = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    return bind(fd, (const struct sockaddr *)at, sizeof(*at)) == 0 && listen(fd, 1) == 0;
+}
+
+/* Takes a port as soon as it is free, and keeps it for two seconds: a process of its own, that
+ * ends with 0 when it could. */
+static pid_t take_port_for_a_while(int wanted)
+{
+    const struct sockaddr_in a = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)wanted),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int64_t end_ms = zclock_mono() + 10000;
+    const pid_t thief = fork();
+    if (thief != 0)
+        return thief;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    while (!is_listening(fd, &a) && zclock_mono() < end_ms) {
+        close(fd);
+        fd = socket(AF_INET, SOCK_STREAM, 0);
+    }
+    usleep(2000000);
+    _exit(zclock_mono() > end_ms);
+}
+
+static bool has_said(const char *what)
+{
+    bool is_said = false;
+    for (int i = 0; i < 100 && !is_said; i++) {
+        is_said = shell("grep -q '%s' output", what) == 0;
+        zclock_sleep(is_said ? 0 : 100);
+    }
+    return is_said;
+}
+
+Test(scenario_curve, telemetry_comes_back_when_its_port_was_taken_meanwhile)
+{
+    int status;
+    await_friend();
+    zsock_t *friend = listen_as("friend");
+    cr_assert(has_news(friend));
+    const pid_t thief = take_port_for_a_while(port[1]);
+    cr_assert(eq(int, shell("cp stranger/curve.cert allow/stranger"), 0));
+    cr_assert(waitpid(thief, &status, 0) == thief);
+    cr_assert(eq(int, status, 0), "the port was not to be had");
+    cr_expect(has_said("nobody hears telemetry, which is tried again"));
+    cr_expect(has_said("telemetry is heard again"));
+    for (int i = 0; i < 300; i++) /* what came before is read, too */
+        cr_assert(has_news(friend), "nothing is heard any more");
+    zsock_destroy(&friend);
+}
+
 Test(scenario_curve, armweb_without_a_key_says_so)
 {
     cr_expect(eq(int, shell("$armd/armweb -c armd.yaml --check"), 78), "%s", output);
