@@ -122,21 +122,27 @@ static void bind_telemetry_again(struct service *s, int64_t now_us)
     s->is_unbound_told = is_late && !sock;
 }
 
+/* Looks now and then. */
+static bool have_keys_changed(struct service *s, int64_t now_us)
+{
+    if (!s->guard || now_us - s->keys_us < KEYS_us)
+        return false;
+    s->keys_us = now_us;
+    return curve_guard_has_changed(s->guard) &&
+           curve_is_needed(s->cfg->telemetry.endpoint);
+}
+
 void service_watch_keys(struct service *s)
 {
     const int64_t now_us = zclock_usecs();
-    if (s->guard && now_us - s->keys_us >= KEYS_us) {
-        s->keys_us = now_us;
-        if (curve_guard_has_changed(s->guard) &&
-            curve_is_needed(s->cfg->telemetry.endpoint)) {
-            journal_log(&(struct journal_record){.class = JOURNAL_RELOADED},
-                        "the keys in %s have changed: who listens has to show one again",
-                        s->cfg->control.allow);
-            zsock_unbind(s->telemetry, "%s", s->cfg->telemetry.endpoint);
-            zsock_destroy(&s->telemetry);
-            s->telemetry = zsock_new(ZMQ_PUB); /* that nobody hears */
-            s->unbound_us = now_us;
-        }
+    if (have_keys_changed(s, now_us)) {
+        journal_log(&(struct journal_record){.class = JOURNAL_RELOADED},
+                    "the keys in %s have changed: who listens has to show one again",
+                    s->cfg->control.allow);
+        zsock_unbind(s->telemetry, "%s", s->cfg->telemetry.endpoint);
+        zsock_destroy(&s->telemetry);
+        s->telemetry = zsock_new(ZMQ_PUB); /* that nobody hears */
+        s->unbound_us = now_us;
     }
     if (s->unbound_us)
         bind_telemetry_again(s, now_us);
