@@ -32,7 +32,7 @@ struct loop_params {
     struct guard *guard; /* to beat for; not owned; NULL: none */
     enum loop_policy policy;
     int priority, cpu; /* cpu -1: any */
-    int64_t spin_ns;   /* before a cycle, awake */
+    int64_t spin_ns;   /* so long before each cycle it is awake; lock-step: never */
 };
 
 struct loop;

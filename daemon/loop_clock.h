@@ -25,10 +25,11 @@ int64_t loop_clock_machine_ns(void);
 void loop_clock_start(struct loop_clock *c, bool is_lockstep, int64_t spin_ns);
 int64_t loop_clock_ns(const struct loop_clock *c);
 
-/* Until spin_ns before t_ns: asleep, or in lock-step at once. */
+/* Until spin_ns before t_ns: asleep; in lock-step nothing. */
 void loop_clock_sleep_until(struct loop_clock *c, int64_t t_ns);
 
-/* The rest of the way to t_ns, awake: how long a machine takes to wake up is spent there. */
+/* The rest of the way to t_ns, awake: how long a machine takes to wake up is spent there.  In
+ * lock-step it is t_ns at once. */
 void loop_clock_spin_until(struct loop_clock *c, int64_t t_ns);
 
 /* A moment of the machine's time, for a loop in lock-step that has no arm to wait for. */

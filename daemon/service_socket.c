@@ -101,48 +101,49 @@ zsock_t *service_bind(const struct config *cfg, int type, const char *endpoint, 
     return sock;
 }
 
+/* Nobody is told anything any more, until telemetry is bound again. */
+static void stop_telemetry(struct service *s, int64_t now_us)
+{
+    zsock_unbind(s->telemetry, "%s", s->cfg->telemetry.endpoint);
+    zsock_destroy(&s->telemetry);
+    s->telemetry = zsock_new(ZMQ_PUB); /* that nobody hears */
+    if (!s->unbound_us)
+        s->unbound_us = now_us;
+}
+
 /* ZeroMQ leaves an endpoint some time after it was told to, and another program may take the port
  * meanwhile: telemetry is tried again until it can be bound, with one sentence about it. */
 static void bind_telemetry_again(struct service *s, int64_t now_us)
 {
     char err[2 * CONFIG_PATH_LEN] = "";
+    const struct journal_record record = {.class = JOURNAL_CONFIG};
     zsock_t *sock =
         service_bind(s->cfg, ZMQ_PUB, s->cfg->telemetry.endpoint, err, sizeof(err));
-    const bool is_late = now_us - s->unbound_us > UNBOUND_us;
     if (sock) {
         zsock_destroy(&s->telemetry);
         s->telemetry = sock;
         s->unbound_us = 0;
+        if (s->is_unbound_told)
+            journal_log(&record, "telemetry is heard again");
+        s->is_unbound_told = false;
+    } else if (now_us - s->unbound_us > UNBOUND_us && !s->is_unbound_told) {
+        journal_log(&record, "nobody hears telemetry, which is tried again: %s", err);
+        s->is_unbound_told = true;
     }
-    if (is_late && (sock || !s->is_unbound_told))
-        journal_log(&(struct journal_record){.class = JOURNAL_CONFIG},
-                    sock ? "telemetry is heard again%s"
-                         : "nobody hears telemetry, which is tried again: %s",
-                    sock ? "" : err);
-    s->is_unbound_told = is_late && !sock;
-}
-
-/* Looks now and then. */
-static bool have_keys_changed(struct service *s, int64_t now_us)
-{
-    if (!s->guard || now_us - s->keys_us < KEYS_us)
-        return false;
-    s->keys_us = now_us;
-    return curve_guard_has_changed(s->guard) &&
-           curve_is_needed(s->cfg->telemetry.endpoint);
 }
 
 void service_watch_keys(struct service *s)
 {
     const int64_t now_us = zclock_usecs();
-    if (have_keys_changed(s, now_us)) {
+    if (!s->guard || now_us - s->keys_us < KEYS_us)
+        return;
+    s->keys_us = now_us;
+    if (curve_guard_has_changed(s->guard) &&
+        curve_is_needed(s->cfg->telemetry.endpoint)) {
         journal_log(&(struct journal_record){.class = JOURNAL_RELOADED},
                     "the keys in %s have changed: who listens has to show one again",
                     s->cfg->control.allow);
-        zsock_unbind(s->telemetry, "%s", s->cfg->telemetry.endpoint);
-        zsock_destroy(&s->telemetry);
-        s->telemetry = zsock_new(ZMQ_PUB); /* that nobody hears */
-        s->unbound_us = now_us;
+        stop_telemetry(s, now_us);
     }
     if (s->unbound_us)
         bind_telemetry_again(s, now_us);

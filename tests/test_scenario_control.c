@@ -183,7 +183,7 @@ Test(scenario_control, one_client_has_control_and_all_may_look_and_stop)
     cr_expect(rig_ok(&rig, "{s:s, s:s}", "cmd", "home", "client", "bob"));
 }
 
-/* what ZeroMQ holds back for one client that does not read: armd.8 */
+/* half of the replies that are kept for a client that does not read: armd(8) */
 enum { UNREAD = 500, FLOOD = 10 * UNREAD };
 
 Test(scenario_control, a_flood_of_requests_is_refused_and_the_next_client_is_served)
