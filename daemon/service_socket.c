@@ -144,7 +144,7 @@ void service_watch_keys(struct service *s)
                     "the keys in %s have changed: who listens has to show one again",
                     s->cfg->control.allow);
         stop_telemetry(s, now_us);
-    }
-    if (s->unbound_us)
+    } else if (s->unbound_us) { /* at the next look: ZeroMQ takes its time to leave */
         bind_telemetry_again(s, now_us);
+    }
 }
