@@ -103,6 +103,7 @@ void loop_destroy(struct loop *l)
     ring_destroy(l->points);
     ring_destroy(l->traces);
     arm_close(l->arm);
+    loop_clock_end(&l->clock);
     free(l);
 }
 
@@ -153,6 +154,8 @@ bool loop_command(struct loop *l, const struct loop_command *c)
         l->promised = c->type;
         l->promised_by = l->commands_given;
     }
+    if (c->type == COMMAND_ESTOP)
+        loop_clock_hurry(&l->clock);
     return true;
 }
 
@@ -249,17 +252,21 @@ static void await_replies(struct loop *l, int64_t until_ns)
     }
 }
 
-/* The thread is awake a little before its cycle is due.  What has left the caches while it slept, of
- * the machine's kernel too, comes back in time that nobody waits for. */
-static void await_cycle(struct loop *l, int64_t due_ns)
+/* Returns when the cycle was due.  The thread is awake a little before that: what has left the caches
+ * while it slept, of the machine's kernel too, comes back in time that nobody waits for.  For an
+ * emergency stop it is due at once; the bus is free by now. */
+static int64_t await_cycle(struct loop *l, int64_t due_ns)
 {
-    loop_clock_sleep_until(&l->clock, due_ns);
+    while (!loop_clock_sleep_until(&l->clock, due_ns))
+        if (l->state != STATE_ESTOP)
+            return now_ns(l);
     if (l->clock.spin_ns > 0) {
         if (l->bus)
             bus_wait(l->bus, 0);
         loop_motion_rehearse(l, due_ns);
     }
     loop_clock_spin_until(&l->clock, due_ns);
+    return due_ns;
 }
 
 /* in lock-step the cycle is over when the arm says so; a reply that is lost must not hold it up
@@ -393,7 +400,7 @@ static void *run_loop(void *arg)
     prctl(PR_SET_TIMERSLACK, 1UL);
     int64_t due_ns = now_ns(l) + period_ns;
     while (!l->is_ending || l->state == STATE_STOPPING) {
-        await_cycle(l, due_ns);
+        due_ns = await_cycle(l, due_ns);
         one_cycle(l, due_ns);
         run_network(l, due_ns + period_ns);
         if (l->p.is_lockstep)

@@ -48,7 +48,10 @@ double service_time_s(const struct service *s)
 
 int service_open(struct service *s, char *err, size_t err_len)
 {
-    s->t0_s = 1e-3 * (double)zclock_time() - 1e-6 * (double)zclock_usecs();
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    s->t0_s =
+        (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - 1e-6 * (double)zclock_usecs();
     s->metrics.start_s = 1e-3 * (double)zclock_time();
     s->resets = zlist_new();
     s->clients = control_open();

@@ -62,12 +62,14 @@ static void live(void)
                      0.0));
 }
 
-/* the port, its clock and its rest; write also tells armguard, where there is one */
-static bool is_allowed(const char *call)
+/* the port, its clock and its rest, which has an end (no lock's has); write also tells armguard, where
+ * there is one */
+static bool is_allowed(const char *call, const char *line)
 {
-    static const char *const calls[] = {"clock_nanosleep", "clock_gettime",  "poll",
-                                        "ppoll",           "pselect6",       "read",
-                                        "write",           "restart_syscall"};
+    static const char *const calls[] = {
+        "clock_gettime", "poll", "ppoll", "pselect6", "read", "write", "restart_syscall"};
+    if (strcmp(call, "futex") == 0)
+        return strstr(line, "FUTEX_WAIT") && strstr(line, "tv_sec");
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
         if (strcmp(call, calls[i]) == 0)
             return true;
@@ -96,7 +98,7 @@ Test(scenario_loop, asks_the_kernel_for_the_clock_and_the_port_alone)
     while (fgets(line, sizeof(line), calls)) {
         if (!islower((unsigned char)*line) || sscanf(line, "%63[a-z0-9_](", call) != 1)
             continue;
-        cr_expect(is_allowed(call), "%s", line);
+        cr_expect(is_allowed(call, line), "%s", line);
         n++;
     }
     fclose(calls);
