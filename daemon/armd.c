@@ -106,6 +106,7 @@ static struct bus_params bus_params(const struct config *cfg)
                            .push = cfg->arm.dynamixel_mode == DYNAMIXEL_CURRENT_POSITION
                                        ? (float)cfg->arm.push_max
                                        : 0.0f,
+                           .droop_rad = (float)cfg->arm.droop_rad,
                            .is_lockstep = cfg->arm.lockstep,
                            .baud_Bd = cfg->arm.baud_Bd,
                            .n = cfg->arm.n_joints,

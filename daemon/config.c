@@ -42,6 +42,8 @@ static const struct field fields[] = {
     {"arm.feetech_mode", FIELD_WORD, AT(arm.feetech_mode), 0, 0, "position",
      "how Feetech servos are driven: position (streamed, they stay where they are when armd "
      "dies) or wheel (constant speed; needs arm.guard)", feetech_modes},
+    {"arm.droop_rad", FIELD_NUMBER, AT(arm.droop_rad), 0, 1, "0",
+     "sent positions: how far a servo at full drive is from them; 0: it finds its load by itself", NULL},
     {"arm.port", FIELD_PATH, AT(arm.port), SIZE(arm.port), NULL,
      "serial port, or a symlink to one", NULL},
     {"arm.baud_Bd", FIELD_INT, AT(arm.baud_Bd), 9600, 4500000, "1000000",

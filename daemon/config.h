@@ -45,6 +45,7 @@ struct config {
         enum config_dynamixel dynamixel_mode;
         double push_max; /* share of the current limit, in mode current_position */
         enum config_feetech feetech_mode;
+        double droop_rad; /* of servos that are sent positions, at full drive */
         char port[CONFIG_PORT_LEN];
         int baud_Bd, rate_Hz, n_joints; /* the rate is a multiple of the tick rate */
         struct config_joint joints[ARM_MAX_JOINTS];

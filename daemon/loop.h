@@ -27,7 +27,8 @@ struct loop_params {
     bool is_limp_at_end;           /* torque off when it is destroyed, unless latched */
     int64_t watchdog_ns;           /* silence after which the servos stop themselves */
     int n_net;                     /* joints that the network drives */
-    double gravity;      /* share of the computed weight that is carried while guiding */
+    double
+        gravity; /* share of the computed weight that is carried: guiding, or of a droop */
     bool is_lockstep;    /* the arm waits for the loop: see loop_clock.h; policy: off */
     struct guard *guard; /* to beat for; not owned; NULL: none */
     enum loop_policy policy;

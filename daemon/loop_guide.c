@@ -93,26 +93,52 @@ static double spring(const struct loop *l, int k, double q_rad)
     return SPRING_per_rad * off_rad;
 }
 
-static void float_shares(struct loop *l, float *share)
+/* The pose, and what carries the arm in it as shares of full torque, 0 where that is not known. */
+static void weights(struct loop *l, double *q, double *share)
 {
-    double q[ARM_MAX_JOINTS] = {0}, tau[ARM_MAX_JOINTS];
+    double tau[ARM_MAX_JOINTS];
     for (int k = 0; k < l->p.joints; k++)
         q[k] = (double)l->sample.q_rad[k];
     arm_gravity_Nm(l->arm, q, tau);
     for (int k = 0; k < l->p.joints; k++) {
+        const double most_Nm = arm_torque_max_Nm(l->arm, k);
+        share[k] = most_Nm > 0 ? l->p.gravity * tau[k] / most_Nm : 0.0;
+    }
+}
+
+static void float_shares(struct loop *l, float *share)
+{
+    double q[ARM_MAX_JOINTS] = {0}, weight[ARM_MAX_JOINTS];
+    weights(l, q, weight);
+    for (int k = 0; k < l->p.joints; k++) {
         const double speed = (double)l->sample.dq_rad_s[k] / (double)l->p.v_max_rad_s[k];
         const bool is_braked =
             fabs(speed) > 1.0 || l->faults || k >= l->p.n_net || l->state == STATE_ESTOP;
-        const double weight = l->p.gravity * tau[k] / arm_torque_max_Nm(l->arm, k);
         const double all =
-            weight - DAMPING * (is_braked ? BRAKE : 1.0) * speed + spring(l, k, q[k]);
+            weight[k] - DAMPING * (is_braked ? BRAKE : 1.0) * speed + spring(l, k, q[k]);
         share[k] = (float)fmin(fmax(all, -1.0), 1.0);
     }
+}
+
+/* Of servos that are sent positions: a motor needs its voltage for the weight, and for its speed. */
+static void expect_drive(struct loop *l)
+{
+    float drive[ARM_MAX_JOINTS] = {0};
+    double q[ARM_MAX_JOINTS] = {0}, weight[ARM_MAX_JOINTS];
+    weights(l, q, weight);
+    for (int k = 0; k < l->p.joints; k++) {
+        const double most_rad_s = arm_no_load_rad_s(l->arm, k);
+        const double speed = most_rad_s > 0 ? (double)l->cmd_rad_s[k] / most_rad_s : 0.0;
+        drive[k] = (float)(weight[k] + speed);
+    }
+    bus_expect_drive(l->bus, drive);
 }
 
 int loop_guide_send(struct loop *l, int64_t now_ns)
 {
     float share[ARM_MAX_JOINTS] = {0};
+    if (bus_wants_drive(l->bus))
+        expect_drive(l);
     if (l->mode == BUS_VELOCITY)
         return bus_send(l->bus, now_ns, l->cmd_rad_s);
     if (l->mode == BUS_LIMP)

@@ -30,7 +30,8 @@ struct loop_watch {
     double q_rad[ARM_MAX_JOINTS];    /* and its pose */
     double loaded_s[ARM_MAX_JOINTS]; /* how long at more than the load that is allowed */
     double window_s, from_rad[ARM_MAX_JOINTS], sent_rad[ARM_MAX_JOINTS]; /* of a stall */
-    uint32_t hot; /* bit k: joint k was told of */
+    double lagging_rad_s[ARM_MAX_JOINTS]; /* the command, as a slow servo follows it */
+    uint32_t hot;                         /* bit k: joint k was told of */
 };
 
 struct loop {

@@ -2,7 +2,7 @@
  * table in fault.c; the thresholds are the configuration's section `safety`.
  *
  * A stall is told from lag by way, not by speed: in each window of stall_ms a joint has to
- * come at least a fifth as far as it was sent.  A wrapped or damaged reading is told from a
+ * come at least a fifth as far as it was sent, as a servo would that lags by STALL_LAG_s.  A wrapped or damaged reading is told from a
  * fast joint by what the joint's limits allow between two samples.
  */
 #include <math.h>
@@ -13,6 +13,7 @@
 static const double OUTSIDE_rad = 0.05; /* measured so far out of range: a fault */
 static const double JUMP_rad = 0.3; /* and twice the way at full speed: no joint does */
 static const double STALL_SHARE = 0.2, STALL_rad = 0.02; /* of the way, and sent so far */
+static const double STALL_LAG_s = 0.05; /* of a servo that is no stiffer than a spring */
 
 /* A joint that was led out of its range by hand may come back, but not go further. */
 static bool is_outside(const struct loop *l, int k, double q_rad)
@@ -49,7 +50,9 @@ static void check_load(struct loop *l, int k, double dt_s)
 static void check_stall(struct loop *l, int k, double q_rad, double dt_s)
 {
     struct loop_watch *w = &l->watch;
-    w->sent_rad[k] += (double)l->cmd_rad_s[k] * dt_s;
+    w->lagging_rad_s[k] +=
+        ((double)l->cmd_rad_s[k] - w->lagging_rad_s[k]) * dt_s / (STALL_LAG_s + dt_s);
+    w->sent_rad[k] += w->lagging_rad_s[k] * dt_s;
     if (1e3 * w->window_s < l->p.settings.safety.stall_ms)
         return;
     const double sent = w->sent_rad[k];
@@ -64,7 +67,7 @@ static void forget_window(struct loop_watch *w, const struct bus_sample *s, int 
 {
     w->window_s = 0.0;
     for (int k = 0; k < n; k++) {
-        w->sent_rad[k] = 0.0;
+        w->sent_rad[k] = w->lagging_rad_s[k] = 0.0;
         w->from_rad[k] = (double)s->q_rad[k];
     }
 }

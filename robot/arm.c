@@ -166,6 +166,11 @@ void arm_gravity_Nm(struct arm *arm, const double *q_rad, double *tau_Nm)
         tau_Nm[k] = arm->tau[arm->joints.dof[k]];
 }
 
+double arm_no_load_rad_s(const struct arm *arm, int joint)
+{
+    return mjcf_no_load_rad_s(arm->model, arm->joints.jnt[joint]);
+}
+
 double arm_torque_max_Nm(const struct arm *arm, int joint)
 {
     return mjcf_torque_max_Nm(arm->model, arm->joints.jnt[joint]);

@@ -35,9 +35,10 @@ void arm_tip_jacobian(struct arm *arm, const double *q_rad, double tip_m[3], dou
  * allocate. */
 void arm_gravity_Nm(struct arm *arm, const double *q_rad, double *tau_Nm);
 
-/* The most torque of a joint's motor (forcerange times gear of the file), 0 when the file does
- * not say; and what friction alone holds. */
+/* The most torque of a joint's motor (forcerange times gear of the file) and its speed without load
+ * (the first of its user data), 0 when the file does not say; and what friction alone holds. */
 double arm_torque_max_Nm(const struct arm *arm, int joint);
+double arm_no_load_rad_s(const struct arm *arm, int joint);
 double arm_friction_Nm(const struct arm *arm, int joint);
 
 /* Joint velocities dq_rad_s[arm_joints] that move the tip at v_m_s, with the first n_free

@@ -7,6 +7,7 @@
 #include "robot/bus.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "robot/bus_impl.h"
@@ -171,6 +172,17 @@ static int send_cycle(struct bus *b, int64_t now_ns, const float *want)
 int bus_send(struct bus *b, int64_t now_ns, const float *dq_rad_s)
 {
     return b->mode == BUS_VELOCITY ? send_cycle(b, now_ns, dq_rad_s) : -EIO;
+}
+
+bool bus_wants_drive(const struct bus *b)
+{
+    return b->mode == BUS_VELOCITY && b->stream.droop_rad > 0;
+}
+
+void bus_expect_drive(struct bus *b, const float *drive)
+{
+    for (int k = 0; k < b->p.n; k++)
+        b->stream.drive[k] = fminf(fmaxf(drive[k], -1), 1);
 }
 
 int bus_send_load(struct bus *b, int64_t now_ns, const float *share)

@@ -32,7 +32,8 @@ struct bus_params {
     float
         push; /* Dynamixel: 0 velocities; else positions are streamed, and a servo pushes
                     * with this share of its current limit at most (mode 5) */
-    char port[128]; /* tty, symlink to one, or a pseudo-terminal */
+    float droop_rad; /* of servos that are sent positions: see bus_expect_drive; 0 none */
+    char port[128];  /* tty, symlink to one, or a pseudo-terminal */
     bool
         is_lockstep; /* time waits for the replies: refused on a real port, where all that
                        * moves would be as fast as the bus */
@@ -105,6 +106,12 @@ int bus_wait(struct bus *b, int64_t timeout_us);
  * steps of velocity only; what rounding leaves over is carried to the next cycle, so that
  * the mean is exact.  0 or -EIO. */
 int bus_send(struct bus *b, int64_t now_ns, const float *dq_rad_s);
+
+/* What the joints will need of their servos' full drive, -1..1, from the next bus_send on: weight and
+ * speed.  Servos that are sent positions drive in proportion to how far they are from them, so
+ * they are sent so much further; the others find it by themselves (false: not wanted). */
+bool bus_wants_drive(const struct bus *b);
+void bus_expect_drive(struct bus *b, const float *drive);
 
 /* The same for BUS_CURRENT, -1..1 of the servo's current limit; and for BUS_LIMP, where there is
  * nothing to send but the request. */

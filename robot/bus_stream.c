@@ -9,6 +9,8 @@ static const double SPEED_MARGIN = 1.5;
 static const double AHEAD_rad = 0.3;
 /* A servo at rest this far from its goal is held up by something: more than a load's sag. */
 static const double BLOCKED_rad = 0.05, STILL_rad_s = 0.05;
+/* What it may go on with, of its full drive: more than a load that nobody has told of asks for. */
+static const double LEFT = 0.3;
 
 double bus_stream_ramp_rad_s2(double v_max_rad_s)
 {
@@ -33,9 +35,10 @@ static void let_go(struct bus_stream *s, int k, double dq_rad_s, double q_rad,
     if (dq_rad_s != 0.0)
         s->has_let_go[k] = false;
     else if (!s->has_let_go[k] && fabs(at_rad_s) < STILL_rad_s) {
+        const double left_rad = LEFT * s->droop_rad;
         s->has_let_go[k] = true;
-        if (fabs(s->goal_rad[k] - q_rad) > BLOCKED_rad)
-            s->goal_rad[k] = q_rad;
+        if (fabs(s->goal_rad[k] - q_rad) > BLOCKED_rad + left_rad)
+            s->goal_rad[k] = q_rad + copysign(left_rad, s->goal_rad[k] - q_rad);
     }
 }
 
@@ -57,7 +60,8 @@ void bus_stream_advance(struct bus_stream *s, const struct bus_sample *now, int 
         const double goal = s->has_goal ? s->goal_rad[k] + dq * dt_s : q_rad;
         s->goal_rad[k] = fmin(fmax(goal, q_rad - AHEAD_rad), q_rad + AHEAD_rad);
         let_go(s, k, dq, q_rad, (double)now->dq_rad_s[k]);
-        to_rad[k] = s->goal_rad[k] + coast_rad(s, k, dq);
+        to_rad[k] =
+            s->goal_rad[k] + coast_rad(s, k, dq) + s->droop_rad * (double)s->drive[k];
     }
     s->has_goal = true;
     s->goal_ns = now_ns;

@@ -2,7 +2,8 @@
  *
  * The goal is the integral of the velocities that were asked for, never far from where the
  * servo is, and there it stays when nobody asks any more.  The servos' own ramps have to be known:
- * they slow down towards a goal.
+ * they slow down towards a goal.  And where they hold a load by a droop, an error in proportion to
+ * their drive, they are sent so much further.
  */
 #ifndef ROBOT_BUS_STREAM_H
 #define ROBOT_BUS_STREAM_H
@@ -15,6 +16,8 @@
 struct bus_stream {
     double
         a_rad_s2[ARM_MAX_JOINTS]; /* of the servo's ramps; 0: it has not been started */
+    double droop_rad; /* how far a servo is from its goal at full drive; 0: it never is */
+    float drive[ARM_MAX_JOINTS]; /* what it will need of that, -1..1 */
     double goal_rad[ARM_MAX_JOINTS];
     bool has_let_go[ARM_MAX_JOINTS]; /* since it was last asked to move */
     bool has_goal;                   /* goal_rad began at a measured pose */

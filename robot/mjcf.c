@@ -122,3 +122,11 @@ double mjcf_torque_max_Nm(const mjModel *m, int jnt)
         return 0;
     return m->actuator_forcerange[2 * a + 1] * fabs(m->actuator_gear[6 * a]);
 }
+
+double mjcf_no_load_rad_s(const mjModel *m, int jnt)
+{
+    const int a = mjcf_motor(m, jnt);
+    return a < 0 || m->nuser_actuator < 1
+               ? 0
+               : fmax(m->actuator_user[a * m->nuser_actuator], 0);
+}

@@ -35,4 +35,7 @@ int mjcf_motor(const mjModel *m, int jnt);
  * say. */
 double mjcf_torque_max_Nm(const mjModel *m, int jnt);
 
+/* Its speed without load, the first of its user data; 0 when the file does not say. */
+double mjcf_no_load_rad_s(const mjModel *m, int jnt);
+
 #endif

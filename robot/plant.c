@@ -37,17 +37,14 @@ struct plant {
 static void describe_motor(struct plant *p, int k)
 {
     const mjModel *m = p->model;
-    const int a = mjcf_motor(m, p->joints.jnt[k]), dof = p->joints.dof[k];
+    const int dof = p->joints.dof[k];
     p->tau_max_Nm[k] =
         2 * (fabs(p->data->qfrc_bias[dof]) + RESERVE_rad_s2 * p->inertia_kgm2[k]);
-    p->no_load_rad_s[k] = NO_LOAD_rad_s;
-    if (a < 0)
-        return;
     const double tau_max_Nm = mjcf_torque_max_Nm(m, p->joints.jnt[k]);
+    const double no_load_rad_s = mjcf_no_load_rad_s(m, p->joints.jnt[k]);
     if (tau_max_Nm > 0)
         p->tau_max_Nm[k] = tau_max_Nm;
-    if (m->nuser_actuator > 0 && m->actuator_user[a * m->nuser_actuator] > 0)
-        p->no_load_rad_s[k] = m->actuator_user[a * m->nuser_actuator];
+    p->no_load_rad_s[k] = no_load_rad_s > 0 ? no_load_rad_s : NO_LOAD_rad_s;
 }
 
 static void remember_hand(struct plant *p)

@@ -1,12 +1,16 @@
 /* servo_loop.c - see servo_loop.h.
  *
  *   position: v = v_traj + k_pos (q_traj - q)          trapezoidal trajectory
+ *             or, of a servo with a droop, PWM = gain (q_traj - q) / droop
  *   velocity: tau = k_p (b v_set - v) + k_i int (v_set - v) dt
  *
  * With k_p = 2 zeta w r and k_i = w^2 r (r: inertia behind the joint) the velocity loop has
  * the poles w and zeta; b < 1 takes the overshoot of the PI zero away.  w is chosen for a
  * bandwidth of 20..30 Hz, what a bus servo does on a light arm; the integral finds gravity,
- * and since its input is velocity it also holds the position.  Torque limits stop the
+ * and since its input is velocity it also holds the position.  Nothing finds it where there is a droop:
+ * that is how X servos (e-manual, "Position PID Gain": full PWM 885 at 885 * 128 / P counts of
+ * error, P 800) and the STS3215 (duty 0.166 P per rad, P 32, seen with an oscilloscope: Rhoban,
+ * Better Actuator Models, feetech/actuator.py) hold a load with the gains of the factory.  Torque limits stop the
  * integral (conditional integration).
  *
  * A motor at U volts of a nominal U0 has tau_max (U / U0 - w / w0).  Losses are I^2 R:
@@ -92,9 +96,9 @@ static double velocity_setpoint(struct servo_motor *m, const struct servo_demand
     return m->v_traj_rad_s;
 }
 
-/* A trapezoid that can still stop at the goal, and a P loop around it. */
-static double position_setpoint(struct servo_motor *m, const struct servo_demand *d,
-                                double dt_s)
+/* A trapezoid that can still stop at the goal. */
+static void move_trajectory(struct servo_motor *m, const struct servo_demand *d,
+                            double dt_s)
 {
     const double left = d->q_rad - m->q_traj_rad;
     /* the speed from which deceleration a, one step late, ends at the goal */
@@ -103,6 +107,11 @@ static double position_setpoint(struct servo_motor *m, const struct servo_demand
     const double v = copysign(fmin(fmin(d->v_max_rad_s, stop), fabs(left) / dt_s), left);
     m->v_traj_rad_s = towards(m->v_traj_rad_s, v, d->a_rad_s2 * dt_s);
     m->q_traj_rad += m->v_traj_rad_s * dt_s;
+}
+
+/* A P loop around it. */
+static double position_setpoint(const struct servo_motor *m, const struct servo_demand *d)
+{
     const double k_pos = POSITION_per_s * d->position_gain;
     const double wish = m->v_traj_rad_s + k_pos * (m->q_traj_rad - m->motion.q_rad);
     const double top = fmax(d->v_max_rad_s, d->v_rad_s);
@@ -130,6 +139,17 @@ static double pwm_torque(const struct servo_motor *m, double share)
     return m->tau_max_Nm * (share - speed);
 }
 
+static double position_torque(struct servo_motor *m, const struct servo_demand *d,
+                              double dt_s, double up, double down)
+{
+    move_trajectory(m, d, dt_s);
+    if (!(m->droop_rad > 0))
+        return velocity_torque(m, d, dt_s, position_setpoint(m, d), up, down);
+    const double drive =
+        d->position_gain * (m->q_traj_rad - m->motion.q_rad) / m->droop_rad;
+    return pwm_torque(m, fmin(fmax(drive, -1), 1));
+}
+
 double servo_motor_obey(struct servo_motor *m, const struct servo_demand *d, double dt_s)
 {
     const double lost_Nm = m->tau_max_Nm * (1 - fmin(supply_V(m) / m->nominal_V, 1));
@@ -147,7 +167,7 @@ double servo_motor_obey(struct servo_motor *m, const struct servo_demand *d, dou
     else if (d->aim == AIM_VELOCITY)
         tau = velocity_torque(m, d, dt_s, velocity_setpoint(m, d, dt_s), up, down);
     else
-        tau = velocity_torque(m, d, dt_s, position_setpoint(m, d, dt_s), up, down);
+        tau = position_torque(m, d, dt_s, up, down);
     m->tau_Nm = fmin(fmax(tau, -down), up);
     return m->tau_Nm;
 }

@@ -19,6 +19,7 @@ struct servo_motor {
     double inertia_kgm2;  /* behind the joint: sets the gains */
     double no_load_rad_s; /* speed without load; 0 unknown */
     double nominal_V;
+    double droop_rad; /* position: off the goal at full drive; 0: the load is found */
     struct servo_motion motion; /* of the last step, in the servo's own direction */
     double tau_Nm;              /* its last output */
     double integral_Nm, v_traj_rad_s, q_traj_rad;

@@ -26,6 +26,7 @@ static const struct kind {
     [SIM_REBOOT] = {"reboot", MUST_ID, NULL, 0, 0},
     [SIM_STALL] = {"stall", MUST_ID, NULL, 0, 0},
     [SIM_PAYLOAD] = {"payload", NO_ID, "kg", 0, 100},
+    [SIM_DROOP] = {"droop", NO_ID, "rad", 0.01, 1},
     [SIM_UNPLUG] = {"unplug", NO_ID, NULL, 0, 0},
 };
 

@@ -25,6 +25,7 @@ enum sim_fault_kind {
     SIM_REBOOT,    /* the servo starts again: id */
     SIM_STALL,     /* the joint is blocked: id */
     SIM_PAYLOAD,   /* kg at the tip */
+    SIM_DROOP,     /* servos hold a load by an error: rad at full drive */
     SIM_UNPLUG,    /* the port vanishes, the servos stay powered */
     SIM_FAULT_KINDS
 };

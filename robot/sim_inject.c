@@ -88,6 +88,7 @@ static void apply(struct sim_inject *in)
         servo_set_supply(s, volts_V);
         servo_set_heat(s, strongest(in, SIM_OVERHEAT, k));
         servo_set_booting(s, has(in, SIM_REBOOT, k));
+        s->motor.droop_rad = strongest(in, SIM_DROOP, k);
         in->is_stalled[k] = has(in, SIM_STALL, k);
     }
     plant_set_payload(in->plant, strongest(in, SIM_PAYLOAD, 0));

@@ -64,6 +64,8 @@ static const char HELP[] =
     "      stall:ID       the joint is blocked\n"
     "      brownout=V     the supply sags to V\n"
     "      payload=KG     a mass at the tip\n"
+    "      droop=RAD      sent positions, servos hold a load by being off their goal,\n"
+    "                     by RAD at full drive, as real ones do\n"
     "      unplug         the port vanishes, the servos stay powered\n"
     "  --help, --version\n"
     "\n"

@@ -68,6 +68,18 @@ Test(robot_bus_stream, what_is_blocked_is_let_go_when_it_is_stopped_and_once)
         cr_expect(epsilon_eq(dbl, advance(&g, 0.01 - 0.002 * i, 0.0f), 0.01, 1e-2));
 }
 
+Test(robot_bus_stream, a_servo_that_droops_is_sent_as_much_further)
+{
+    struct goal g = {.s.droop_rad = 0.2, .s.drive = {0.25f}};
+    cr_expect(epsilon_eq(dbl, advance(&g, 0, 0.0f), 0.05, 1e-7), "at once");
+    g.s.drive[0] = -0.5f;
+    cr_expect(epsilon_eq(dbl, advance(&g, 0, 0.0f), -0.1, 1e-7), "and its goal stays");
+    for (int i = 0; i < 100; i++)
+        advance(&g, 0, 1.0f);
+    cr_expect(epsilon_eq(dbl, advance(&g, 0, 0.0f), 0.06 - 0.1, 1e-7),
+              "blocked, and stopped, it goes on with 0.3 of its drive");
+}
+
 Test(robot_bus_stream, a_joint_that_comes_to_rest_keeps_its_goal)
 {
     struct goal g = {0};

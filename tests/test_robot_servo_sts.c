@@ -274,6 +274,23 @@ Test(robot_servo_sts, in_position_mode_it_goes_there_at_its_speed_and_stays)
     servo_bus_destroy(bus);
 }
 
+Test(robot_servo_sts, with_a_droop_its_error_is_in_proportion_to_its_load)
+{
+    struct servo_bus *bus = open_bus();
+    struct servo *s = servo_bus_servo(bus, 0);
+    s->motor.droop_rad = 0.2;
+    put(s, STS_TORQUE_ENABLE, 1, 1);
+    for (int p_gain = 32; p_gain >= 16; p_gain /= 2) {
+        put(s, STS_POSITION_P, 1, p_gain);
+        put(s, STS_GOAL_POSITION, 2, 2348);
+        run(s, 3.0, 0.3); /* a tenth of its torque */
+        const double off_rad =
+            (2348 - get(s, STS_PRESENT_POSITION, 2)) * STS_POSITION_rad;
+        cr_expect(epsilon_eq(dbl, off_rad, 0.02 * 32 / p_gain, 2e-3));
+    }
+    servo_bus_destroy(bus);
+}
+
 Test(robot_servo_sts, a_goal_with_a_time_takes_that_time)
 {
     struct servo_bus *bus = open_bus();

@@ -54,6 +54,43 @@ Test(scenario_lockstep,
     json_decref(status);
 }
 
+/* There and back with all six joints of an arm whose servos are sent positions and droop; mm from the
+ * network's path, INFINITY for a run that did not end well. */
+static double droop_mm(const char *told)
+{
+    char edit[200];
+    json_t *points = json_array();
+    for (int i = 0; i <= 50; i++) {
+        const double s = 0.3 * pow(sin(M_PI * i / 50), 2);
+        json_array_append_new(points,
+                              json_pack("[f, f, f, f, f, f]", s, -s, s, -s, s, s));
+    }
+    snprintf(edit, sizeof(edit),
+             "s|^  on_exit:.*|  lockstep: true|; s|^  driver:.*|  driver: feetech\\n  "
+             "droop_rad: %s|; s|track: target|track: velocity|",
+             told);
+    rig_stop(&rig);
+    rig_start_config(&rig, "so101", edit);
+    cr_assert(rig_tell_sim(&rig, "fault droop=0.19"));
+    cr_assert(rig_ok(&rig, "{s:s, s:s, s:s, s:f, s:o}", "cmd", "teach", "name", "bow",
+                     "space", "joint", "duration_s", 2.5, "points", points));
+    cr_assert(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "bow"));
+    json_t *event = rig_wait_event(&rig, "run_done");
+    const bool is_complete = json_is_true(json_object_get(event, "complete"));
+    const double mm = json_number_value(json_object_get(event, "tracking_rmse_mm"));
+    json_decref(event);
+    return is_complete ? mm : INFINITY;
+}
+
+Test(scenario_lockstep, servos_that_droop_are_told_of_their_load)
+{
+    const double told_mm = droop_mm("0.19"), untold_mm = droop_mm("0");
+    printf("droop: %.2f mm from the path, %.2f when armd does not know of it\n", told_mm,
+           untold_mm);
+    cr_expect(lt(dbl, told_mm, 3));
+    cr_expect(gt(dbl, untold_mm, 1.5 * told_mm));
+}
+
 /* make soak, as much of it as fits here */
 Test(scenario_lockstep, some_minutes_of_everything_leave_no_invariant_broken,
      .init = NULL, .fini = NULL, .timeout = 300)
