@@ -2,8 +2,9 @@
  * table in fault.c; the thresholds are the configuration's section `safety`.
  *
  * A stall is told from lag by way, not by speed: in each window of stall_ms a joint has to
- * come at least a fifth as far as it was sent, as a servo would that lags by STALL_LAG_s.  A wrapped or damaged reading is told from a
- * fast joint by what the joint's limits allow between two samples.
+ * come at least a fifth as far as it was sent, as if it lagged by STALL_LAG_s.  A wrapped or
+ * damaged reading is told from a fast joint by what the joint's limits allow between two
+ * samples.
  */
 #include <math.h>
 #include <string.h>

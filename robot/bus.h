@@ -107,9 +107,9 @@ int bus_wait(struct bus *b, int64_t timeout_us);
  * the mean is exact.  0 or -EIO. */
 int bus_send(struct bus *b, int64_t now_ns, const float *dq_rad_s);
 
-/* What the joints will need of their servos' full drive, -1..1, from the next bus_send on: weight and
- * speed.  Servos that are sent positions drive in proportion to how far they are from them, so
- * they are sent so much further; the others find it by themselves (false: not wanted). */
+/* What the joints will need of their servos' full drive, -1..1, from the next bus_send on:
+ * weight and speed.  Servos that are sent positions drive in proportion to how far they are from
+ * them, so they are sent so much further; the others find it by themselves (false: not wanted). */
 bool bus_wants_drive(const struct bus *b);
 void bus_expect_drive(struct bus *b, const float *drive);
 

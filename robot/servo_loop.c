@@ -7,11 +7,13 @@
  * With k_p = 2 zeta w r and k_i = w^2 r (r: inertia behind the joint) the velocity loop has
  * the poles w and zeta; b < 1 takes the overshoot of the PI zero away.  w is chosen for a
  * bandwidth of 20..30 Hz, what a bus servo does on a light arm; the integral finds gravity,
- * and since its input is velocity it also holds the position.  Nothing finds it where there is a droop:
- * that is how X servos (e-manual, "Position PID Gain": full PWM 885 at 885 * 128 / P counts of
- * error, P 800) and the STS3215 (duty 0.166 P per rad, P 32, seen with an oscilloscope: Rhoban,
- * Better Actuator Models, feetech/actuator.py) hold a load with the gains of the factory.  Torque limits stop the
+ * and since its input is velocity it also holds the position.  Torque limits stop the
  * integral (conditional integration).
+ *
+ * Where there is a droop nothing finds gravity.  So X servos (e-manual, "Position PID Gain": 885
+ * is full PWM, P / 128 for each count of error, P 800) and the STS3215 (duty 0.166 P for each
+ * rad, P 32; seen with an oscilloscope: Rhoban, Better Actuator Models, feetech/actuator.py)
+ * hold a load with the gains of the factory.
  *
  * A motor at U volts of a nominal U0 has tau_max (U / U0 - w / w0).  Losses are I^2 R:
  * temperature follows 120 C (load)^2 above ambient with 300 s (4.5 K/W at the 27 W of a
