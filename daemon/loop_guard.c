@@ -12,9 +12,9 @@ void loop_guard_check(struct loop *l)
     if (guard_take_stopped(l->p.guard)) {
         memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
         memset(&l->limited, 0, sizeof(l->limited));
-        loop_motion_fault(l, FAULT_GUARD_STOPPED, -1, 0.0);
+        loop_fault_raise(l, FAULT_GUARD_STOPPED, -1, 0.0);
     } else if (!guard_is_watching(l->p.guard)) {
-        loop_motion_fault(l, FAULT_GUARD_LOST, -1, 0.0);
+        loop_fault_raise(l, FAULT_GUARD_LOST, -1, 0.0);
     }
 }
 

@@ -1,6 +1,7 @@
-/* loop_impl.h - the inside of the loop, shared by its parts loop.c (thread, clock, rings),
- * loop_motion.c (state machine, references), loop_jog.c (led by key or stick), loop_guide.c
- * (led by hand), loop_guard.c (watched over) and loop_run.c (bookkeeping); for them alone. */
+/* loop_impl.h - the inside of the loop, shared by its parts and for them alone: loop.c (the service's
+ * side), loop_thread.c (cycles), loop_motion.c (state machine, references), loop_fault.c (doubts),
+ * loop_watch.c (where they come from), loop_jog.c (led by key or stick), loop_guide.c (led by
+ * hand), loop_guard.c (watched over) and loop_run.c (bookkeeping). */
 #ifndef DAEMON_LOOP_IMPL_H
 #define DAEMON_LOOP_IMPL_H
 
@@ -16,6 +17,8 @@
 #include "robot/limit.h"
 #include "robot/limit_tip.h"
 
+enum { H_WAKE, H_CYCLE, H_AHEAD, H_BUS }; /* histograms */
+
 enum motion { MOTION_HOLD, MOTION_MOVE, MOTION_PLAY, MOTION_JOG };
 
 struct jog {
@@ -30,8 +33,9 @@ struct loop_watch {
     double q_rad[ARM_MAX_JOINTS];    /* and its pose */
     double loaded_s[ARM_MAX_JOINTS]; /* how long at more than the load that is allowed */
     double window_s, from_rad[ARM_MAX_JOINTS], sent_rad[ARM_MAX_JOINTS]; /* of a stall */
-    double lagging_rad_s[ARM_MAX_JOINTS]; /* the command, as a slow servo follows it */
-    uint32_t hot;                         /* bit k: joint k was told of */
+    double late_rad_s[ARM_MAX_JOINTS],
+        sent_late_rad[ARM_MAX_JOINTS]; /* of a slow servo */
+    uint32_t hot;                      /* bit k: joint k was told of */
 };
 
 struct loop {
@@ -99,6 +103,11 @@ struct loop {
     struct loop_snapshot snapshot;
 };
 
+/* The thread, of the loop `arg`.  And the state of this cycle for whoever asks, with the events that
+ * led to it. */
+void *loop_thread(void *arg);
+void loop_publish(struct loop *l);
+
 /* One cycle of the state machine: from the sample to cmd_rad_s. */
 void loop_motion_cycle(struct loop *l, int64_t now_ns);
 
@@ -112,8 +121,11 @@ void loop_motion_rehearse(const struct loop *l, int64_t next_ns);
 /* A command from the ring. */
 void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t now_ns);
 
-/* Latches a fault and takes the road to rest. */
-void loop_motion_fault(struct loop *l, enum fault fault, int joint, double value);
+/* Latches a fault and takes the road to rest; leaves it again, or says what is still wrong; and the
+ * command of a joint that was blocked, in a cycle of FAULT or ESTOP. */
+void loop_fault_raise(struct loop *l, enum fault fault, int joint, double value);
+void loop_fault_reset(struct loop *l, int64_t now_ns);
+void loop_fault_relieve(struct loop *l, int64_t now_ns);
 
 /* Changes state and tells; leaves the motion in progress and ramps to rest, `after` comes
  * then. */
@@ -131,7 +143,8 @@ bool loop_jog_is_on(const struct loop *l);
 void loop_watch_sample(struct loop *l, int64_t now_ns);
 void loop_watch_begin(struct loop *l);
 
-/* The arm is where it was measured: holds that, at rest. */
+/* What is held is the measured pose; and nothing is moving. */
+void loop_motion_hold_here(struct loop *l);
 void loop_motion_meet(struct loop *l);
 
 /* The bus goes away and comes back, in another mode perhaps. */

@@ -13,8 +13,6 @@
 static const double LAG_s = 0.03; /* a bus cycle each way, and the servo's own 15 ms */
 static const double AT_START_rad = 0.01; /* near enough to begin a skill */
 static const float REST_rad_s = 1e-4f;   /* a command below is rest */
-static const double RELIEF_rad_s = 0.05, RELIEF_rad = 0.03, RELIEF_s = 1.0;
-static const double RELIEF_LOAD = 0.3; /* share of a servo's limit that pushes on */
 
 void loop_motion_set_state(struct loop *l, enum arm_state to, int64_t now_ns)
 {
@@ -27,7 +25,7 @@ void loop_motion_set_state(struct loop *l, enum arm_state to, int64_t now_ns)
     l->state = to;
 }
 
-static void hold_here(struct loop *l)
+void loop_motion_hold_here(struct loop *l)
 {
     l->motion = MOTION_HOLD;
     for (int k = 0; k < l->p.joints; k++)
@@ -45,30 +43,6 @@ void loop_motion_stop(struct loop *l, enum arm_state after, int64_t now_ns)
     l->motion = MOTION_HOLD;
     l->after_stop = after;
     loop_motion_set_state(l, STATE_STOPPING, now_ns);
-}
-
-void loop_motion_fault(struct loop *l, enum fault fault, int joint, double value)
-{
-    if (l->faults & fault_bit(fault))
-        return;
-    const int64_t now_ns = l->cycle_ns;
-    l->faults |= fault_bit(fault);
-    l->is_fault_new = true;
-    loop_post(l, &(struct loop_event){.type = EVENT_FAULT,
-                                      .t_ns = now_ns,
-                                      .fault = fault,
-                                      .joint = joint,
-                                      .value = value});
-    if (l->state == STATE_ESTOP)
-        return;
-    if (fault == FAULT_STALL || fault == FAULT_FOLLOWING || fault == FAULT_OVERLOAD)
-        l->relief_joint = joint;
-    loop_motion_stop(l, STATE_FAULT, now_ns);
-    if (fault == FAULT_BUS_LOST) { /* nobody is there to be ramped down */
-        memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
-        memset(&l->limited, 0, sizeof(l->limited));
-        loop_motion_set_state(l, STATE_FAULT, now_ns);
-    }
 }
 
 static void begin_play(struct loop *l, int64_t now_ns)
@@ -116,49 +90,6 @@ static void begin_run(struct loop *l, int64_t now_ns)
     }
 }
 
-static uint32_t remaining_faults(const struct loop *l)
-{
-    uint32_t left = 0;
-    if (!l->bus && !l->is_lent)
-        left |= fault_bit(FAULT_BUS_LOST);
-    else if (!l->has_sample ||
-             l->cycles_without_sample > l->p.settings.safety.bridge_cycles)
-        left |= fault_bit(FAULT_STALE_SAMPLE);
-    for (int k = 0; k < l->p.joints; k++)
-        if (l->bus && l->sample.error[k])
-            left |=
-                fault_bit(l->sample.error[k] & BUS_ERROR_RESTARTED ? FAULT_SERVO_RESTARTED
-                                                                   : FAULT_SERVO_ERROR);
-    for (int k = 0; k < l->p.joints; k++)
-        if ((double)l->sample.temp_C[k] > l->p.settings.safety.temp_stop_C)
-            left |= fault_bit(FAULT_HEAT);
-    if (l->sample.volts_V > 0.0f &&
-        (double)l->sample.volts_V < l->p.settings.safety.volts_min_V)
-        left |= fault_bit(FAULT_LOW_VOLTAGE);
-    if (l->p.guard && !guard_is_watching(l->p.guard))
-        left |= fault_bit(FAULT_GUARD_LOST);
-    return left;
-}
-
-static void reset(struct loop *l, int64_t now_ns)
-{
-    uint32_t left = remaining_faults(l);
-    if (l->state == STATE_FAULT || l->state == STATE_ESTOP || l->faults) {
-        if (!left) {
-            l->faults = 0;
-            l->relief_joint = -1;
-            hold_here(l);
-            /* what was seen before the reset is not held against it */
-            loop_watch_begin(l);
-            l->lost_in_second = 0;
-            loop_motion_set_state(l, l->mode == BUS_VELOCITY ? STATE_IDLE : STATE_LIMP,
-                                  now_ns);
-        }
-    }
-    loop_post(l,
-              &(struct loop_event){.type = EVENT_RESET, .t_ns = now_ns, .faults = left});
-}
-
 static void estop(struct loop *l, int64_t now_ns)
 {
     if (l->run.skill && l->state == STATE_RUNNING)
@@ -192,7 +123,7 @@ void loop_motion_command(struct loop *l, const struct loop_command *c, int64_t n
     } else if (c->type == COMMAND_ESTOP) {
         estop(l, now_ns);
     } else if (c->type == COMMAND_RESET) {
-        reset(l, now_ns);
+        loop_fault_reset(l, now_ns);
     } else if (c->type == COMMAND_EXIT) {
         l->is_ending = true;
         if (l->state == STATE_RUNNING || l->state == STATE_LEARNING)
@@ -296,10 +227,10 @@ static void follow(struct loop *l, int64_t now_ns, float *want)
         double error = pull[k] - (double)l->sample.q_rad[k];
         want[k] = (float)(dq[k] + gain * error);
         if (!isfinite(want[k]))
-            loop_motion_fault(l, FAULT_NETWORK, k, 0.0);
+            loop_fault_raise(l, FAULT_NETWORK, k, 0.0);
         else if (fabs(error) > l->p.settings.safety.following_rad &&
                  l->motion != MOTION_HOLD)
-            loop_motion_fault(l, FAULT_FOLLOWING, k, error);
+            loop_fault_raise(l, FAULT_FOLLOWING, k, error);
     }
 }
 
@@ -313,7 +244,7 @@ static bool is_at_rest(const struct loop *l)
 
 void loop_motion_meet(struct loop *l)
 {
-    hold_here(l);
+    loop_motion_hold_here(l);
     memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
     memset(&l->limited, 0, sizeof(l->limited));
 }
@@ -383,24 +314,6 @@ void loop_motion_rehearse(const struct loop *l, int64_t next_ns)
     limit(l, &s, want, unused);
 }
 
-/* A servo that was blocked goes on pushing at velocity 0: nothing takes its integral back,
- * and a hand may be in between.  So the joint of the fault yields, slowly and a little, until
- * it pushes with no more than what carries an arm. */
-static void relieve(struct loop *l, int64_t now_ns)
-{
-    const int k = l->relief_joint;
-    memset(l->cmd_rad_s, 0, sizeof(l->cmd_rad_s));
-    if (k < 0 || l->state != STATE_FAULT)
-        return;
-    const double load = (double)l->sample.load[k];
-    const double way_rad = fabs((double)l->sample.q_rad[k] - l->hold_rad[k]);
-    if (fabs(load) <= RELIEF_LOAD || way_rad > RELIEF_rad ||
-        loop_seconds(l->relief_ns, now_ns) > RELIEF_s)
-        l->relief_joint = -1;
-    else
-        l->cmd_rad_s[k] = (float)copysign(RELIEF_rad_s, -load);
-}
-
 void loop_motion_cycle(struct loop *l, int64_t now_ns)
 {
     float want[ARM_MAX_JOINTS] = {0};
@@ -421,7 +334,7 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
              l->cycles_without_sample <= l->p.settings.safety.bridge_cycles)
         follow(l, now_ns, want);
     if (l->state == STATE_ESTOP || l->state == STATE_FAULT) {
-        relieve(l, now_ns);
+        loop_fault_relieve(l, now_ns);
         return;
     }
     if (l->state == STATE_STOPPING)
@@ -432,7 +345,7 @@ void loop_motion_cycle(struct loop *l, int64_t now_ns)
         limit(l, &l->limited, want, l->cmd_rad_s);
     }
     if (l->state == STATE_STOPPING && is_at_rest(l)) {
-        hold_here(l);
+        loop_motion_hold_here(l);
         l->relief_ns = now_ns;
         loop_motion_set_state(l, l->after_stop, now_ns);
     }

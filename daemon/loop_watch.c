@@ -2,9 +2,9 @@
  * table in fault.c; the thresholds are the configuration's section `safety`.
  *
  * A stall is told from lag by way, not by speed: in each window of stall_ms a joint has to
- * come at least a fifth as far as it was sent, as if it lagged by STALL_LAG_s.  A wrapped or
- * damaged reading is told from a fast joint by what the joint's limits allow between two
- * samples.
+ * come at least a fifth as far as it was sent, or would have been STALL_LAG_s later: where a
+ * motion turns round, the two differ.  A wrapped or damaged reading is told from a fast joint
+ * by what the joint's limits allow between two samples.
  */
 #include <math.h>
 #include <string.h>
@@ -27,16 +27,16 @@ static void check_error(struct loop *l, int k)
 {
     const uint8_t error = l->sample.error[k];
     if (error & BUS_ERROR_RESTARTED)
-        loop_motion_fault(l, FAULT_SERVO_RESTARTED, k, error);
+        loop_fault_raise(l, FAULT_SERVO_RESTARTED, k, error);
     else if (error)
-        loop_motion_fault(l, FAULT_SERVO_ERROR, k, error);
+        loop_fault_raise(l, FAULT_SERVO_ERROR, k, error);
 }
 
 static void check_jump(struct loop *l, int k, double q_rad, double dt_s)
 {
     const double way = fabs(q_rad - l->watch.q_rad[k]);
     if (way > JUMP_rad + 2.0 * (double)l->p.v_max_rad_s[k] * dt_s)
-        loop_motion_fault(l, FAULT_POSITION_JUMP, k, way);
+        loop_fault_raise(l, FAULT_POSITION_JUMP, k, way);
 }
 
 static void check_load(struct loop *l, int k, double dt_s)
@@ -45,22 +45,29 @@ static void check_load(struct loop *l, int k, double dt_s)
     const bool is_much = fabs((double)l->sample.load[k]) > l->p.settings.safety.load_max;
     *held_s = is_much ? *held_s + dt_s : 0.0;
     if (l->p.settings.safety.load_ms > 0 && 1e3 * *held_s > l->p.settings.safety.load_ms)
-        loop_motion_fault(l, FAULT_OVERLOAD, k, (double)l->sample.load[k]);
+        loop_fault_raise(l, FAULT_OVERLOAD, k, (double)l->sample.load[k]);
+}
+
+/* came_rad: with the sign of sent_rad when it went the right way. */
+static bool is_short(double sent_rad, double came_rad)
+{
+    const double way_rad = sent_rad < 0.0 ? -came_rad : came_rad;
+    return fabs(sent_rad) > STALL_rad && way_rad < STALL_SHARE * fabs(sent_rad);
 }
 
 static void check_stall(struct loop *l, int k, double q_rad, double dt_s)
 {
     struct loop_watch *w = &l->watch;
-    w->lagging_rad_s[k] +=
-        ((double)l->cmd_rad_s[k] - w->lagging_rad_s[k]) * dt_s / (STALL_LAG_s + dt_s);
-    w->sent_rad[k] += w->lagging_rad_s[k] * dt_s;
+    const double cmd_rad_s = (double)l->cmd_rad_s[k];
+    w->late_rad_s[k] += (cmd_rad_s - w->late_rad_s[k]) * dt_s / (STALL_LAG_s + dt_s);
+    w->sent_rad[k] += cmd_rad_s * dt_s;
+    w->sent_late_rad[k] += w->late_rad_s[k] * dt_s;
     if (1e3 * w->window_s < l->p.settings.safety.stall_ms)
         return;
-    const double sent = w->sent_rad[k];
-    const double came = (q_rad - w->from_rad[k]) * (sent < 0.0 ? -1.0 : 1.0);
-    if (fabs(sent) > STALL_rad && came < STALL_SHARE * fabs(sent))
-        loop_motion_fault(l, FAULT_STALL, k, came);
-    w->sent_rad[k] = 0.0;
+    const double came_rad = q_rad - w->from_rad[k];
+    if (is_short(w->sent_rad[k], came_rad) && is_short(w->sent_late_rad[k], came_rad))
+        loop_fault_raise(l, FAULT_STALL, k, came_rad);
+    w->sent_rad[k] = w->sent_late_rad[k] = 0.0;
     w->from_rad[k] = q_rad;
 }
 
@@ -68,7 +75,7 @@ static void forget_window(struct loop_watch *w, const struct bus_sample *s, int 
 {
     w->window_s = 0.0;
     for (int k = 0; k < n; k++) {
-        w->sent_rad[k] = w->lagging_rad_s[k] = 0.0;
+        w->sent_rad[k] = w->sent_late_rad[k] = w->late_rad_s[k] = 0.0;
         w->from_rad[k] = (double)s->q_rad[k];
     }
 }
@@ -94,7 +101,7 @@ static void watch_heat(struct loop *l, int64_t now_ns)
         const double hot = (double)l->sample.temp_C[k] - l->p.settings.safety.temp_warn_C;
         const uint32_t bit = 1u << k;
         if ((double)l->sample.temp_C[k] > l->p.settings.safety.temp_stop_C)
-            loop_motion_fault(l, FAULT_HEAT, k, (double)l->sample.temp_C[k]);
+            loop_fault_raise(l, FAULT_HEAT, k, (double)l->sample.temp_C[k]);
         if (hot > 0.0 && !(l->watch.hot & bit))
             loop_post(l, &(struct loop_event){.type = EVENT_HOT,
                                               .t_ns = now_ns,
@@ -111,7 +118,7 @@ static void watch_voltage(struct loop *l)
 {
     const double volts = (double)l->sample.volts_V;
     if (volts > 0.0 && volts < l->p.settings.safety.volts_min_V)
-        loop_motion_fault(l, FAULT_LOW_VOLTAGE, -1, volts);
+        loop_fault_raise(l, FAULT_LOW_VOLTAGE, -1, volts);
 }
 
 void loop_watch_begin(struct loop *l)
@@ -127,7 +134,7 @@ void loop_watch_sample(struct loop *l, int64_t now_ns)
     struct loop_watch *w = &l->watch;
     if (l->cycles_without_sample > l->p.settings.safety.bridge_cycles && l->bus &&
         l->has_sample)
-        loop_motion_fault(l, FAULT_STALE_SAMPLE, -1, l->cycles_without_sample);
+        loop_fault_raise(l, FAULT_STALE_SAMPLE, -1, l->cycles_without_sample);
     if (!l->is_new)
         return;
     const double dt_s = loop_seconds(w->sample_ns, l->sample.t_ns);
@@ -137,7 +144,7 @@ void loop_watch_sample(struct loop *l, int64_t now_ns)
         check_jump(l, k, q, dt_s);
         check_load(l, k, dt_s);
         if (l->state == STATE_RUNNING && is_outside(l, k, q))
-            loop_motion_fault(l, FAULT_POSITION_LIMIT, k, q);
+            loop_fault_raise(l, FAULT_POSITION_LIMIT, k, q);
         w->q_rad[k] = q;
     }
     watch_motion(l, dt_s);

@@ -196,12 +196,13 @@ Test(scenario_control, a_flood_of_requests_is_refused_and_the_next_client_is_ser
     zsock_connect(flood, "ipc://%s/control", rig.folder);
     for (int i = 0; i < FLOOD + UNREAD; i++) {
         if (i < FLOOD)
-            zstr_send(flood, "{\"cmd\":\"subscribe_info\"}");
+            zstr_sendf(flood, "{\"cmd\":\"subscribe_info\",\"id\":%d}", i);
         if (i < UNREAD)
             continue;
         char *reply = zstr_recv(flood);
         cr_assert(reply != NULL, "request %d has no reply", i - UNREAD);
         refused += strstr(reply, "busy_rate") != NULL;
+        cr_expect(ne(ptr, strstr(reply, "\"id\":"), NULL), "whose is %s", reply);
         zstr_free(&reply);
     }
     cr_expect(gt(int, refused, 0));

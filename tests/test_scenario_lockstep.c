@@ -54,6 +54,14 @@ Test(scenario_lockstep,
     json_decref(status);
 }
 
+static double now_s(void)
+{
+    json_t *status = rig_request(&rig, "{s:s}", "cmd", "status");
+    const double t_s = json_number_value(json_object_get(status, "t_s"));
+    json_decref(status);
+    return t_s;
+}
+
 /* There and back with all six joints of an arm whose servos are sent positions and droop; mm from the
  * network's path, INFINITY for a run that did not end well. */
 static double droop_mm(const char *told)
@@ -72,6 +80,9 @@ static double droop_mm(const char *told)
     rig_stop(&rig);
     rig_start_config(&rig, "so101", edit);
     cr_assert(rig_tell_sim(&rig, "fault droop=0.19"));
+    const double began_s = now_s();
+    while (now_s() < began_s + 5) /* it sags, and comes back */
+        zclock_sleep(20);
     cr_assert(rig_ok(&rig, "{s:s, s:s, s:s, s:f, s:o}", "cmd", "teach", "name", "bow",
                      "space", "joint", "duration_s", 2.5, "points", points));
     cr_assert(rig_ok(&rig, "{s:s, s:s}", "cmd", "run", "name", "bow"));
