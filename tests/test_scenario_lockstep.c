@@ -102,9 +102,8 @@ Test(scenario_lockstep, servos_that_droop_are_told_of_their_load)
     cr_expect(gt(dbl, untold_mm, 1.5 * told_mm));
 }
 
-/* make soak, as much of it as fits here */
-Test(scenario_lockstep, some_minutes_of_everything_leave_no_invariant_broken,
-     .init = NULL, .fini = NULL, .timeout = 300)
+/* make soak, as much of it as fits here; it starts its programs itself */
+Test(scenario_soak, some_minutes_of_everything_leave_no_invariant_broken, .timeout = 300)
 {
     if (system("/usr/bin/python3 -c 'import zmq' 2>/dev/null") != 0) {
         printf("lockstep: python3-zmq is not here, passed over\n");
