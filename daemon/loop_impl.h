@@ -1,7 +1,7 @@
 /* loop_impl.h - the inside of the loop, shared by its parts and for them alone: loop.c (the service's
  * side), loop_thread.c (cycles), loop_motion.c (state machine, references), loop_fault.c (doubts),
- * loop_watch.c (where they come from), loop_jog.c (led by key or stick), loop_guide.c (led by
- * hand), loop_guard.c (watched over) and loop_run.c (bookkeeping). */
+ * loop_watch.c (where they come from), loop_send.c (to the bus), loop_jog.c (led by key or stick),
+ * loop_guide.c (led by hand), loop_guard.c (watched over) and loop_run.c (bookkeeping). */
 #ifndef DAEMON_LOOP_IMPL_H
 #define DAEMON_LOOP_IMPL_H
 
@@ -153,7 +153,7 @@ void loop_guide_return(struct loop *l, const struct loop_command *c);
 /* Once a cycle, after the sample: what comes of a return, and the point of a recording. */
 void loop_guide_cycle(struct loop *l, int64_t now_ns);
 /* What the mode wants to be sent.  0 or -EIO. */
-int loop_guide_send(struct loop *l, int64_t now_ns);
+int loop_send(struct loop *l, int64_t now_ns);
 
 /* Once a cycle, before anything is sent: is somebody watching?  And the heartbeat, after it. */
 void loop_guard_check(struct loop *l);

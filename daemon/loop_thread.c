@@ -204,7 +204,7 @@ static void one_cycle(struct loop *l, int64_t due_ns)
     loop_motion_cycle(l, start_ns);
     l->is_new = false;
     loop_guard_check(l);
-    if (l->bus && loop_guide_send(l, start_ns) < 0)
+    if (l->bus && loop_send(l, start_ns) < 0)
         drop_bus(l);
     loop_guard_beat(l);
     int cycles_per_tick = (int)(l->p.tick_s * l->p.rate_Hz + 0.5);

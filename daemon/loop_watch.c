@@ -48,11 +48,16 @@ static void check_load(struct loop *l, int k, double dt_s)
         loop_fault_raise(l, FAULT_OVERLOAD, k, (double)l->sample.load[k]);
 }
 
-/* came_rad: with the sign of sent_rad when it went the right way. */
+/* How much of came_rad was the right way. */
+static double way_rad(double sent_rad, double came_rad)
+{
+    return sent_rad < 0.0 ? -came_rad : came_rad;
+}
+
 static bool is_short(double sent_rad, double came_rad)
 {
-    const double way_rad = sent_rad < 0.0 ? -came_rad : came_rad;
-    return fabs(sent_rad) > STALL_rad && way_rad < STALL_SHARE * fabs(sent_rad);
+    return fabs(sent_rad) > STALL_rad &&
+           way_rad(sent_rad, came_rad) < STALL_SHARE * fabs(sent_rad);
 }
 
 static void check_stall(struct loop *l, int k, double q_rad, double dt_s)
@@ -66,7 +71,7 @@ static void check_stall(struct loop *l, int k, double q_rad, double dt_s)
         return;
     const double came_rad = q_rad - w->from_rad[k];
     if (is_short(w->sent_rad[k], came_rad) && is_short(w->sent_late_rad[k], came_rad))
-        loop_fault_raise(l, FAULT_STALL, k, came_rad);
+        loop_fault_raise(l, FAULT_STALL, k, way_rad(w->sent_rad[k], came_rad));
     w->sent_rad[k] = w->sent_late_rad[k] = 0.0;
     w->from_rad[k] = q_rad;
 }

@@ -50,9 +50,8 @@ int service_open(struct service *s, char *err, size_t err_len)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    s->t0_s =
-        (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - 1e-6 * (double)zclock_usecs();
-    s->metrics.start_s = 1e-3 * (double)zclock_time();
+    s->metrics.start_s = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    s->t0_s = s->metrics.start_s - 1e-6 * (double)zclock_usecs();
     s->resets = zlist_new();
     s->clients = control_open();
     if (!s->clients) {

@@ -131,7 +131,8 @@ struct bus *bus_open(const struct bus_params *p, char *err, size_t err_len)
         return NULL;
     }
     b->p = *p;
-    b->stream.droop_rad = (double)p->droop_rad;
+    if (p->protocol == BUS_FEETECH ? !p->is_wheel : p->push > 0)
+        b->stream.droop_rad = (double)p->droop_rad;
     b->ops = ops;
     b->latency_us = 1000 * link_latency_ms(p->port);
     b->is_torque_on = true;

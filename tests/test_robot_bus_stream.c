@@ -123,6 +123,17 @@ static void stop(void)
     chain_stop(&chain);
 }
 
+Test(robot_bus_stream, servos_that_are_sent_velocities_want_no_drive, .fini = stop)
+{
+    const struct sim_params sim = {
+        .model = model, .n_models = 0, .baud_Bd = 1000000, .seed = 5};
+    struct bus_params bus = {.baud_Bd = 1000000, .watchdog_ms = 60, .droop_rad = 0.2f};
+    for (int k = 0; k < N; k++)
+        bus.v_max_rad_s[k] = 2.0f;
+    chain_start(&chain, &sim, &bus);
+    cr_expect(not(bus_wants_drive(chain.bus)));
+}
+
 static int32_t reg(int k, int addr, int len)
 {
     uint8_t bytes[4] = {0};
